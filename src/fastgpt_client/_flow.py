@@ -1,0 +1,177 @@
+"""Deciding, apart from waiting: generators that yield what to do next and are told how it went.
+
+``exchange`` is the life of one call: older forms of a path, retries, turning failures into exceptions. It neither
+sends nor sleeps; the drivers in ``_io`` do. So the policy is tested without a network or a clock.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import msgspec
+
+from . import _json
+from ._response import Answer, retry_after
+from ._versions import OLDER_FORMS, Form
+from .errors import APIConnectionError, APIError, ArgumentError, RateLimitError
+
+if TYPE_CHECKING:
+    from ._call import Call
+    from ._response import ChatResponse
+    from ._session import Session, Timeout
+
+R = TypeVar("R")
+
+logger = logging.getLogger("fastgpt_client")
+
+MAX_DELAY = 30.0  # a backoff does not grow beyond this
+MAX_RETRY_AFTER = 60.0  # when the server asks for a longer wait than this, the caller decides
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Send this request. The outcome is an :class:`Answer`, or an :class:`APIConnectionError` (not raised)."""
+
+    method: str
+    url: str
+    params: dict[str, Any]
+    headers: dict[str, str]
+    content: bytes | None
+    stream: bool
+    timeout: Timeout
+    session: Session
+
+
+class Read(msgspec.Struct, frozen=True):
+    """Read this answer to its end, and give its connection back. The outcome is as of :class:`Send`."""
+
+    answer: Answer
+
+
+class Sleep(msgspec.Struct, frozen=True):
+    seconds: float
+
+
+class Collect(msgspec.Struct, frozen=True):
+    """The reply of this run. The outcome is a :class:`~fastgpt_client.Reply`; failures are raised."""
+
+    response: ChatResponse
+
+
+Step: TypeAlias = Send | Read | Sleep | Collect
+Flow: TypeAlias = Generator[Step, Any, R]
+
+
+def exchange(call: Call[R], session: Session) -> Flow[R]:
+    """Send a call until it is answered or cannot be, and read the answer."""
+    known = session.forms.get(call.path)
+    forms = (known,) if known else (Form(call.method, call.path), *OLDER_FORMS.get(call.path, ()))
+    for form in forms:
+        request = build(call, form, session)
+        for attempt in range(1, session.retries_of(call.options) + 2):
+            started = time.monotonic()
+            outcome: Answer | APIConnectionError = yield Send(**request)
+            failure: Exception
+            if isinstance(outcome, Answer):
+                outcome = outcome if _goes_on(call, outcome) else (yield Read(outcome))
+            if isinstance(outcome, Answer):
+                _log(form, outcome.http.status_code, started, attempt)
+                if _unknown_path(outcome) and form is not forms[-1]:
+                    break
+                try:
+                    if outcome.http.status_code >= 400:
+                        raise outcome.error()
+                    result = call.read(outcome)
+                except APIError as error:
+                    failure = error
+                else:
+                    if len(forms) > 1:
+                        session.forms[call.path] = form
+                    return result
+                wait = retry_after(outcome.http.headers)
+            else:
+                _log(form, type(outcome).__name__, started, attempt)
+                failure, wait = outcome, None
+            delay = _delay(call, session, failure, attempt, wait)
+            if delay is None:
+                raise failure
+            yield Sleep(delay)
+    raise AssertionError("unreachable: the last form returns or raises")  # pragma: no cover
+
+
+def build(call: Call[Any], form: Form, session: Session) -> dict[str, Any]:
+    """The request that a call is, in the form that the server wants."""
+    options = call.options
+    params, body = call.params, call.body
+    if extra := options.get("extra_body"):
+        body = {**(body or {}), **extra}
+    if form.arguments == "both":
+        params = body = {**params, **(body or {})}
+    elif form.method in ("GET", "DELETE") and body is not None and call.method not in ("GET", "DELETE"):
+        params, body = body, None
+    headers = session.headers_of(options)
+    content = None
+    if body is not None:
+        try:
+            content = _json.encode(body)
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(f"an argument cannot be sent as JSON: {error}") from error
+        headers = {**headers, "content-type": "application/json"}
+    return {
+        "method": form.method,
+        "url": f"{session.base_url}/api{form.path}",
+        "params": {name: _query(value) for name, value in params.items()},
+        "headers": headers,
+        "content": content,
+        "stream": call.stream,
+        "timeout": session.timeout_of(options),
+        "session": session,
+    }
+
+
+def _query(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return _json.encode(value).decode()  # true, 3, and objects as JSON text, as FastGPT reads them
+
+
+def _goes_on(call: Call[Any], answer: Answer) -> bool:
+    """Whether this is a stream to hand over. Errors before a stream come as one event without a content type."""
+    return call.stream and answer.http.status_code < 400 and answer.content_type == "text/event-stream"
+
+
+def _unknown_path(answer: Answer) -> bool:
+    """FastGPT answers a path it does not know with a page of its web app."""
+    return answer.http.status_code in (404, 405) and not (answer.content or b"").lstrip().startswith(b"{")
+
+
+def _delay(call: Call[Any], session: Session, failure: Exception, attempt: int, wait: float | None) -> float | None:
+    """How long to wait before the next attempt; None when there must not be one."""
+    if attempt > session.retries_of(call.options) or not _may_repeat(call, failure):
+        return None
+    if wait is None and isinstance(failure, RateLimitError):
+        wait = failure.retry_after
+    if wait is not None:
+        # A server that asks for more than a caller would wait is not asked again.
+        return wait + random.uniform(0, 0.1) if wait <= MAX_RETRY_AFTER else None
+    return min(session.retry_delay * 2 ** (attempt - 1), MAX_DELAY) * random.uniform(0.75, 1.25)
+
+
+def _may_repeat(call: Call[Any], failure: Exception) -> bool:
+    """A run must not be started (and paid for) twice: repeat it only when the server certainly did not take it."""
+    if isinstance(failure, APIConnectionError):
+        return call.idempotent or failure.certainly_unsent
+    if isinstance(failure, RateLimitError):
+        return True
+    return call.idempotent and isinstance(failure, APIError) and failure.status_code in (429, 502, 503, 504)
+
+
+def _log(form: Form, outcome: object, started: float, attempt: int) -> None:
+    if logger.isEnabledFor(logging.INFO):
+        again = f" (attempt {attempt})" if attempt > 1 else ""
+        logger.info(
+            "%s /api%s → %s in %.0f ms%s", form.method, form.path, outcome, (time.monotonic() - started) * 1000, again
+        )

@@ -1,0 +1,309 @@
+"""The only lines that wait: two drivers of flows, and the connections they use.
+
+httpx2 is imported, and its TLS context built, when the first request is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+from ._flow import Collect, Read, Send, Sleep, Step
+from ._response import Answer
+from .errors import APIConnectionError, APITimeoutError, ArgumentError, FastGPTError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    import httpx2
+
+    from ._session import Session, Timeout
+
+R = TypeVar("R")
+C = TypeVar("C")
+
+# A pool of httpx2 looks at all its connections for every request, so a large one is slow. Several small ones are not.
+POOL_SIZE = 50
+# Node closes idle connections after 5 s: leave them first, or a request may go into a connection that just closed.
+KEEPALIVE_SECONDS = 4.0
+
+
+class Lease:
+    """One place in a pool, for as long as an answer is being read."""
+
+    __slots__ = ("_pool",)
+
+    def __init__(self, pool: Pool[Any] | None) -> None:
+        self._pool = pool
+        if pool is not None:
+            pool.busy += 1
+
+    def release(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.busy -= 1
+
+
+class Pool(Generic[C]):
+    """An HTTP client of httpx2, and how many of its connections are in use."""
+
+    __slots__ = ("busy", "client")
+
+    def __init__(self, client: C) -> None:
+        self.client = client
+        self.busy = 0
+
+
+class Transport(msgspec.Struct, frozen=True):
+    """How to reach the server; given to httpx2 as it is."""
+
+    verify: Any = True
+    proxy: Any = None
+    http2: bool = False
+    trust_env: bool = True
+
+
+class _Connections(Generic[C]):
+    """The pools of a client, made when needed; or the one HTTP client that the caller brought."""
+
+    def __init__(self, transport: Transport, brought: C | None) -> None:
+        self._transport = transport
+        self._brought = brought
+        self._pools: list[Pool[C]] = [Pool(brought)] if brought is not None else []
+        self._lock = threading.Lock()
+        self._verify: Any = None
+        self.closed = False
+
+    def lease(self, make: Callable[..., C]) -> tuple[C, Lease]:
+        if self.closed:
+            raise FastGPTError("this client is closed: create a new one, or close it later")
+        with self._lock:
+            for pool in self._pools:
+                if pool.busy < POOL_SIZE or self._brought is not None:
+                    return pool.client, Lease(pool)
+            pool = Pool(self._make(make))
+            self._pools.append(pool)
+            return pool.client, Lease(pool)
+
+    def _make(self, make: Callable[..., C]) -> C:
+        import httpx2
+
+        settings = self._transport
+        if self._verify is None:  # building the TLS context is the dearest part: once for all pools
+            verify = settings.verify
+            if isinstance(verify, str):
+                verify = httpx2.create_ssl_context(verify=_ca_context(verify))
+            self._verify = httpx2.create_ssl_context(verify=verify) if verify is True else verify
+        return make(
+            verify=self._verify,
+            proxy=settings.proxy,
+            http2=settings.http2,
+            trust_env=settings.trust_env,
+            follow_redirects=False,
+            timeout=None,
+            limits=httpx2.Limits(
+                max_connections=None, max_keepalive_connections=POOL_SIZE, keepalive_expiry=KEEPALIVE_SECONDS
+            ),
+        )
+
+    def close(self) -> list[C]:
+        """The HTTP clients that are now to be closed: not one that the caller brought."""
+        with self._lock:
+            self.closed = True
+            pools, self._pools = self._pools, []
+        return [] if self._brought is not None else [pool.client for pool in pools]
+
+    def __del__(self) -> None:
+        if self._pools and self._brought is None and not self.closed:
+            warnings.warn(
+                "a FastGPT client was never closed: use `with`, `async with` or close()", ResourceWarning, stacklevel=2
+            )
+
+
+class SyncIO:
+    """Carries out flows by blocking."""
+
+    def __init__(self, transport: Transport, http_client: httpx2.Client | None = None) -> None:
+        self.connections: _Connections[httpx2.Client] = _Connections(transport, http_client)
+
+    def run(self, steps: Generator[Step, Any, R]) -> R:
+        outcome: Any = None
+        try:
+            while True:
+                outcome = self._carry_out(steps.send(outcome))
+        except StopIteration as end:
+            return end.value
+        finally:
+            steps.close()
+
+    def _carry_out(self, step: Step) -> Any:
+        match step:
+            case Send():
+                return self._send(step)
+            case Read(answer):
+                try:
+                    answer.content = answer.http.read()
+                except Exception as error:
+                    return raised(error, answer.session)
+                finally:
+                    answer.http.close()
+                    answer.lease.release()
+                return answer
+            case Sleep(seconds):
+                return time.sleep(seconds)
+            case Collect(response):
+                return response.reply()
+
+    def _send(self, step: Send) -> Answer | APIConnectionError:
+        client, lease = self.connections.lease(_new_client)
+        try:
+            http = client.send(_request(client, step), stream=True)
+        except BaseException as error:
+            lease.release()
+            return raised(error, step.session)
+        return Answer(http, step.session, step.timeout, lease, lambda error: as_connection_error(error, step.session))
+
+    def close(self) -> None:
+        for client in self.connections.close():
+            client.close()
+
+
+class AsyncIO:
+    """Carries out flows by awaiting."""
+
+    def __init__(self, transport: Transport, http_client: httpx2.AsyncClient | None = None) -> None:
+        self.connections: _Connections[httpx2.AsyncClient] = _Connections(transport, http_client)
+
+    async def run(self, steps: Generator[Step, Any, R]) -> R:
+        outcome: Any = None
+        try:
+            while True:
+                outcome = await self._carry_out(steps.send(outcome))
+        except StopIteration as end:
+            return end.value
+        finally:
+            steps.close()
+
+    async def _carry_out(self, step: Step) -> Any:
+        match step:
+            case Send():
+                return await self._send(step)
+            case Read(answer):
+                try:
+                    answer.content = await answer.http.aread()
+                except Exception as error:
+                    return raised(error, answer.session)
+                finally:
+                    await answer.http.aclose()
+                    answer.lease.release()
+                return answer
+            case Sleep(seconds):
+                return await asyncio.sleep(seconds)
+            case Collect(response):
+                return await response.areply()
+
+    async def _send(self, step: Send) -> Answer | APIConnectionError:
+        client, lease = self.connections.lease(_new_async_client)
+        try:
+            http = await client.send(_request(client, step), stream=True)
+        except BaseException as error:
+            lease.release()
+            return raised(error, step.session)
+        return Answer(http, step.session, step.timeout, lease, lambda error: as_connection_error(error, step.session))
+
+    async def close(self) -> None:
+        for client in self.connections.close():
+            await client.aclose()
+
+
+class FlowIO:
+    """Carries out nothing: a flow that is a part of another one."""
+
+    def run(self, steps: Generator[Step, Any, R]) -> Generator[Step, Any, R]:
+        return steps
+
+
+def _new_client(**settings: Any) -> httpx2.Client:
+    import httpx2
+
+    return httpx2.Client(**settings)
+
+
+def _new_async_client(**settings: Any) -> httpx2.AsyncClient:
+    import httpx2
+
+    return httpx2.AsyncClient(**settings)
+
+
+def _ca_context(path: str) -> Any:
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise ArgumentError(f"verify: no certificates can be read from {path!r} ({error})") from error
+
+
+def _request(client: httpx2.Client | httpx2.AsyncClient, step: Send) -> httpx2.Request:
+    return client.build_request(
+        step.method,
+        step.url,
+        params=step.params or None,
+        headers=step.headers,
+        content=step.content,
+        extensions={"timeout": _timeouts(step.timeout, step.stream)},
+    )
+
+
+def _timeouts(timeout: Timeout, stream: bool) -> dict[str, float | None]:
+    quiet = timeout.idle if stream else timeout.reply
+    return {"connect": timeout.connect, "read": quiet, "write": quiet, "pool": timeout.reply}
+
+
+# The transport's exceptions → ours ------------------------------------------------------------------------------------
+
+# By name, so that httpx2 need not be imported and clients of the older httpx are understood too.
+_UNSENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"}
+
+
+def raised(error: BaseException, session: Session) -> APIConnectionError:
+    """The outcome that a flow is told; raises what is no matter of the connection."""
+    found = as_connection_error(error, session)
+    if found is None:
+        raise error
+    return found
+
+
+def as_connection_error(error: BaseException, session: Session) -> APIConnectionError | None:
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if "TransportError" not in names and "DecodingError" not in names:
+        return None
+    where = session.shown_url
+    said = session.redact(str(error)) or names[0]
+    ours: APIConnectionError
+    if "TimeoutException" in names:
+        what = {
+            "ConnectTimeout": "no connection",
+            "PoolTimeout": "no free connection",
+            "WriteTimeout": "the request could not be sent",
+        }
+        ours = APITimeoutError(f"{what.get(names[0], 'no answer')} in time from {where}")
+    elif "CERTIFICATE" in said:
+        ours = APIConnectionError(
+            f"the certificate of {where} is not trusted: {said}\n"
+            "Hint: for a private certificate authority pass verify='/path/to/ca.pem' to the client"
+        )
+    elif "ConnectError" in names:
+        ours = APIConnectionError(
+            f"cannot connect to {where}: {said}\nHint: is FastGPT running there, and is base_url right?"
+        )
+    else:
+        ours = APIConnectionError(f"the connection to {where} broke: {said}")
+    ours.certainly_unsent = bool(_UNSENT.intersection(names))
+    ours.__cause__ = error
+    return ours

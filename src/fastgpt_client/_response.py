@@ -1,0 +1,613 @@
+"""What every call gives back: the response as httpx shows it, and the payload, typed."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import msgspec
+
+from . import _json
+from ._json import as_object
+from ._sse import FrameSplitter, LineSplitter, parse_lines
+from .errors import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    FastGPTError,
+    StreamError,
+    StreamParseError,
+    StreamTimeoutError,
+    error_from_body,
+)
+from .events import AnswerEvent, ErrorEvent, Reply, ReplyBuilder, StreamEvent, completion_events, decode_event
+from .models.chat import ChatCompletion
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from types import TracebackType
+    from typing import Self
+
+    import httpx2
+
+    from ._io import Lease
+    from ._session import Session, Timeout
+
+T = TypeVar("T")
+X = TypeVar("X")
+
+
+class Answer:
+    """A response as the drivers hand it over: its head, and its body where that is read already."""
+
+    __slots__ = ("content", "error_of", "http", "lease", "session", "timeout")
+
+    def __init__(
+        self,
+        http: httpx2.Response,
+        session: Session,
+        timeout: Timeout,
+        lease: Lease,
+        error_of: Callable[[Exception], APIConnectionError | None],
+    ) -> None:
+        self.http = http
+        self.session = session
+        self.timeout = timeout
+        self.lease = lease  # of a place in the connection pool, as long as the body is not read
+        self.error_of = error_of  # the transport's exceptions as ours
+        self.content: bytes | None = None
+
+    @property
+    def content_type(self) -> str:
+        return self.http.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def text(self) -> str:
+        """The body for an error message: without the key, if it was echoed."""
+        return self.session.redact((self.content or b"").decode("utf-8", "replace"))
+
+    def error(self) -> APIError:
+        """The exception that this answer stands for."""
+        text = self.text()
+        try:
+            body = _json.loads(text.encode()) if text.lstrip()[:1] in ("{", "[") else text
+        except ValueError:
+            body = text
+        frame = parse_lines(text.encode()) if text.startswith("event:") else None
+        if frame is not None:
+            with suppress(ValueError):
+                body = _json.loads(frame[1])
+        headers = self.http.headers
+        return error_from_body(
+            body,
+            self.http.status_code,
+            request_id=headers.get("x-request-id"),
+            retry_after=retry_after(headers),
+        )
+
+
+def retry_after(headers: httpx2.Headers) -> float | None:
+    """Seconds to wait, from ``Retry-After``, else from ``X-RateLimit-Reset`` when nothing remains."""
+    if value := headers.get("retry-after"):
+        return _seconds_until(value)
+    if headers.get("x-ratelimit-remaining") == "0" and (value := headers.get("x-ratelimit-reset")):
+        return _seconds_until(value)
+    return None
+
+
+def _seconds_until(value: str) -> float | None:
+    """A number of seconds, a Unix time in seconds or milliseconds, or a date."""
+    try:
+        number = float(value)
+    except ValueError:
+        from email.utils import parsedate_to_datetime
+
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        return max(moment.timestamp() - time.time(), 0.0)
+    if number > 1e11:
+        number /= 1000
+    return max(number - time.time(), 0.0) if number > 1e9 else max(number, 0.0)
+
+
+class Envelope(msgspec.Struct, Generic[T]):
+    """What FastGPT wraps nearly every answer in."""
+
+    code: int = 200
+    statusText: str = ""
+    message: str = ""
+    data: T | None = None
+
+
+class Response(Generic[T]):
+    """The answer to a call: all that an httpx response offers, and ``data``, the typed payload without its envelope.
+
+    ``http_response`` is the response of the HTTP library itself.
+    """
+
+    __slots__ = ("_answer", "_data", "_json")
+
+    _answer: Answer
+    _data: T
+
+    def __init__(self, answer: Answer, payload: type[T]) -> None:
+        self._answer = answer
+        kind: Any = Envelope[Any] if payload is NoneType else Envelope[payload]  # type: ignore[valid-type]
+        try:
+            envelope: Any = _json.decoder(kind)(self.content)
+        except ValueError:
+            envelope = None
+        if not isinstance(envelope, Envelope) or envelope.code != 200:
+            raise answer.error()
+        data = cast("T | None", None if payload is NoneType else envelope.data)
+        self._data = cast("T", _empty(payload)) if data is None else data
+
+    @property
+    def data(self) -> T:
+        """The payload, typed. A field that the server left out has its default; an unexpected type is left as it came."""
+        return self._data
+
+    # The surface of an httpx response ---------------------------------------------------------------------------------
+
+    @property
+    def http_response(self) -> httpx2.Response:
+        """The response of the HTTP library, for what is not offered here."""
+        return self._answer.http
+
+    @property
+    def status_code(self) -> int:
+        return self._answer.http.status_code
+
+    @property
+    def reason_phrase(self) -> str:
+        return self._answer.http.reason_phrase
+
+    @property
+    def headers(self) -> httpx2.Headers:
+        return self._answer.http.headers
+
+    @property
+    def url(self) -> httpx2.URL:
+        return self._answer.http.url
+
+    @property
+    def request(self) -> httpx2.Request:
+        return self._answer.http.request
+
+    @property
+    def elapsed(self) -> datetime.timedelta:
+        """From sending the request to the end of the body."""
+        return self._answer.http.elapsed
+
+    @property
+    def is_success(self) -> bool:
+        return self._answer.http.is_success
+
+    @property
+    def is_error(self) -> bool:
+        return self._answer.http.is_error
+
+    @property
+    def content(self) -> bytes:
+        """The body. Of a stream only after ``read()``."""
+        if self._answer.content is None:
+            raise FastGPTError(
+                "this answer is a stream and has not been read: use events(), iter_answer() or reply() "
+                "(aevents(), aiter_answer(), areply() on an async client), or read() it first"
+            )
+        return self._answer.content
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body, decoded, envelope and all."""
+        try:
+            return self._json
+        except AttributeError:
+            self._json: Any = _json.loads(self.content)
+            return self._json
+
+    def raise_for_status(self) -> Self:
+        """For code that calls it: every failure has been raised by the call already."""
+        if self.is_error:  # pragma: no cover  # a call never returns one
+            raise self._answer.error()
+        return self
+
+    def read(self) -> bytes:
+        """Read the body to its end and give it back."""
+        if self._answer.content is None:
+            self._answer.content = b"".join(self.iter_bytes())
+        return self._answer.content
+
+    async def aread(self) -> bytes:
+        """Read the body to its end and give it back."""
+        if self._answer.content is None:
+            self._answer.content = b"".join([piece async for piece in self.aiter_bytes()])
+        return self._answer.content
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        """The body in pieces, as they come."""
+        return self._pump(_same, _nothing)
+
+    def aiter_bytes(self) -> AsyncIterator[bytes]:
+        """The body in pieces, as they come."""
+        return self._apump(_same, _nothing)
+
+    def iter_lines(self) -> Iterator[str]:
+        """The body line by line, cut at CR, LF and CRLF only (httpx also cuts inside JSON, at U+2028 and others)."""
+        lines = LineSplitter()
+        return self._pump(lines.feed, lines.finish)
+
+    def aiter_lines(self) -> AsyncIterator[str]:
+        """The body line by line, cut at CR, LF and CRLF only (httpx also cuts inside JSON, at U+2028 and others)."""
+        lines = LineSplitter()
+        return self._apump(lines.feed, lines.finish)
+
+    def close(self) -> None:
+        """Give the connection back; a stream that has not ended is cut."""
+        self._answer.http.close()
+        self._answer.lease.release()
+
+    async def aclose(self) -> None:
+        """Give the connection back; a stream that has not ended is cut."""
+        await self._answer.http.aclose()
+        self._answer.lease.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} [{self.status_code}]>"
+
+    # Reading: the same loop twice, once for each world ----------------------------------------------------------------
+
+    def _pump(self, take: Callable[[bytes], Iterable[X]], end: Callable[[], Iterable[X]]) -> Iterator[X]:
+        """Feed the body to ``take`` piece by piece; the connection is back when the loop ends, breaks or fails."""
+        try:
+            for piece in cast("Iterable[bytes]", self._pieces("iter_raw", "iter_bytes")):
+                self._check_total()
+                yield from take(piece)
+            yield from end()
+        except Exception as error:
+            if (broken := self._broken(error)) is not None:
+                raise broken from broken.__cause__
+        finally:
+            self.close()
+
+    async def _apump(self, take: Callable[[bytes], Iterable[X]], end: Callable[[], Iterable[X]]) -> AsyncIterator[X]:
+        try:
+            source = self._pieces("aiter_raw", "aiter_bytes")
+            if isinstance(source, list):
+                for piece in cast("list[bytes]", source):
+                    for each in take(piece):
+                        yield each
+            else:
+                async for piece in cast("AsyncIterable[bytes]", source):
+                    self._check_total()
+                    for each in take(piece):
+                        yield each
+            for each in end():
+                yield each
+        except Exception as error:
+            if (broken := self._broken(error)) is not None:
+                raise broken from broken.__cause__
+        finally:
+            await self.aclose()
+
+    def _pieces(self, raw: str, decoded: str) -> object:
+        answer = self._answer
+        if answer.content is not None:
+            return [answer.content]
+        return getattr(answer.http, decoded if "content-encoding" in answer.http.headers else raw)()
+
+    def _check_total(self) -> None:
+        """Nothing to check: a whole body has been read within its time-out."""
+
+    def _broken(self, error: Exception) -> Exception | None:
+        """The exception to raise for one that came while reading; None when nothing is missing."""
+        return self._answer.error_of(error) or error
+
+
+class ChatResponse(Response[ChatCompletion]):
+    """The answer of a run, whole or as a stream; both are read the same way.
+
+    - ``reply()`` / ``await areply()``: everything, as a :class:`~fastgpt_client.Reply`
+    - ``iter_answer()`` / ``aiter_answer()``: the text of the answer as it comes
+    - ``events()`` / ``aevents()``: typed events
+    - ``chatId``: the conversation, also while streaming
+    - ``json()``, ``iter_lines()`` and the rest of the surface of an httpx response
+
+    A stream gives its connection back when it ends, when a loop over it ends or breaks, and with ``close()`` or a
+    ``with`` block.
+
+    Example:
+        >>> response = client.create_chat_completion([{"role": "user", "content": "Hello!"}], stream=True)
+        >>> for piece in response.iter_answer():
+        ...     print(piece, end="")
+        >>> response.reply().citations  # what the stream said besides
+    """
+
+    __slots__ = ("_deadline", "_events", "chatId")
+
+    def __init__(self, answer: Answer, chatId: str) -> None:
+        self._answer = answer
+        self.chatId = chatId
+        self._events = EventStream(chatId)
+        self._deadline: float | None = None
+        if answer.content is None:
+            if answer.timeout.total is not None:
+                self._deadline = time.monotonic() + answer.timeout.total
+            return
+        if answer.content.lstrip()[:5] in (b"event", b"data:"):  # a stream, read in one piece
+            frames = FrameSplitter().feed(answer.content)
+            if frames and frames[0][0] == b"error":
+                raise answer.error()
+            return
+        try:
+            body = _json.loads(answer.content)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) or "choices" not in body:
+            raise answer.error()
+        self._json = cast("dict[str, Any]", body)
+        if not self._json.get("chatId"):
+            self._json["chatId"] = chatId
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer comes as a stream of events."""
+        return not hasattr(self, "_json")
+
+    @property
+    def data(self) -> ChatCompletion:
+        """The completion, typed. Streams have none: see ``reply()``."""
+        try:
+            return self._data
+        except AttributeError:
+            self._data = cast("ChatCompletion", _json.fit(self.json(), ChatCompletion))
+            return self._data
+
+    def events(self) -> Iterator[StreamEvent]:
+        """Typed events, as they come; of a whole answer the events that it would have streamed.
+
+        Raises:
+            StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+        """
+        if not self.is_stream:
+            return completion_events(self.json())
+        return self._pump(self._events.feed, self._events.finish)
+
+    def aevents(self) -> AsyncIterator[StreamEvent]:
+        """Typed events, as they come; of a whole answer the events that it would have streamed.
+
+        Raises:
+            StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+        """
+        if not self.is_stream:
+            return _as_async(completion_events(self.json()))
+        return self._apump(self._events.feed, self._events.finish)
+
+    def iter_answer(self) -> Iterator[str]:
+        """The text of the answer, piece by piece; never an empty piece.
+
+        Raises:
+            StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+        """
+        texts = _Texts(self._events)
+        if not self.is_stream:
+            return texts.of(completion_events(self.json()))
+        return self._pump(texts.feed, texts.finish)
+
+    def aiter_answer(self) -> AsyncIterator[str]:
+        """The text of the answer, piece by piece; never an empty piece.
+
+        Raises:
+            StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+        """
+        texts = _Texts(self._events)
+        if not self.is_stream:
+            return _as_async(texts.of(completion_events(self.json())))
+        return self._apump(texts.feed, texts.finish)
+
+    def reply(self) -> Reply:
+        """Everything that the run said; of a stream, what has not been read yet is read now.
+
+        Raises:
+            StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+        """
+        if self.is_stream and not self._events.over:
+            for _ in self.events():
+                pass
+        return self._whole_reply()
+
+    async def areply(self) -> Reply:
+        """Everything that the run said; of a stream, what has not been read yet is read now.
+
+        Raises:
+            StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+        """
+        if self.is_stream and not self._events.over:
+            async for _ in self.aevents():
+                pass
+        return self._whole_reply()
+
+    def partial(self) -> Reply:
+        """What is known so far, without waiting for more."""
+        return self._events.builder.build() if self.is_stream else self._whole_reply()
+
+    def __iter__(self) -> Iterator[StreamEvent]:
+        return self.events()
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return self.aevents()
+
+    def close(self) -> None:
+        super().close()
+        self._events.closed = True
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        self._events.closed = True
+
+    def _whole_reply(self) -> Reply:
+        if self.is_stream:
+            return self._events.result()
+        builder = ReplyBuilder(self.chatId)
+        for event in completion_events(self._json):
+            builder.add(event)
+        error: Any = self._json.get("error")
+        builder.failure = error if isinstance(error, str) or not error else str(as_object(error).get("message", error))
+        return builder.build()
+
+    def _pieces(self, raw: str, decoded: str) -> object:
+        if self._events.closed and self._answer.content is None:
+            if self._events.over:
+                return []
+            raise StreamError("this stream was closed before its end", self.partial())
+        return super()._pieces(raw, decoded)
+
+    def _check_total(self) -> None:
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            total = self._answer.timeout.total
+            raise StreamTimeoutError(f"the run was not done within {total:g} s (timeout.total)", self.partial())
+
+    def _broken(self, error: Exception) -> Exception | None:
+        if isinstance(error, StreamError) or (found := self._answer.error_of(error)) is None:
+            return error
+        if self._events.complete():  # only the goodbye is missing
+            return None
+        kind = StreamTimeoutError if isinstance(found, APITimeoutError) else StreamError
+        what = f"nothing came for {self._answer.timeout.idle:g} s" if kind is StreamTimeoutError else "the stream broke"
+        return kind(f"{what} before the answer was complete: {found}", self.partial(), found)
+
+
+class EventStream:
+    """Bytes in, events out, and the reply as their sum. Knows when a stream has ended as it should."""
+
+    __slots__ = ("_splitter", "builder", "closed", "done", "failure", "over")
+
+    def __init__(self, chatId: str) -> None:
+        self.builder = ReplyBuilder(chatId)
+        self.done = False  # [DONE] was seen; old servers send the nodes after it
+        self.over = False  # read to the end
+        self.closed = False
+        self.failure: StreamError | None = None
+        self._splitter = FrameSplitter()
+
+    def feed(self, piece: bytes) -> Iterator[StreamEvent]:
+        for name, data in self._splitter.feed(piece):
+            if data == b"[DONE]":
+                self.done = True
+                continue
+            event = self._decode(name, data)
+            self.builder.add(event)
+            yield event
+            if isinstance(event, ErrorEvent):
+                error = event.error
+                raise self._failed(StreamError(f"the run failed: {error.message}", self.builder.build(), error))
+
+    def finish(self) -> Iterator[StreamEvent]:
+        rest = self._splitter.finish()
+        frame = parse_lines(rest) if rest.strip() else None
+        if frame is not None and frame[1] == b"[DONE]":
+            self.done = True
+        elif frame is not None:
+            event = self._decode(*frame)  # a last frame without its blank line counts if it is whole
+            self.builder.add(event)
+            yield event
+        if not self.done or (rest.strip() and frame is None):
+            raise self._failed(StreamError("the stream ended before the answer was complete", self.builder.build()))
+        self.over = True
+
+    def complete(self) -> bool:
+        """Whether the connection may break now without loss: ``[DONE]`` was seen, and no frame is half here."""
+        if self.done and not self._splitter.finish().strip():
+            self.over = True
+        return self.over
+
+    def result(self) -> Reply:
+        if self.failure is not None:
+            raise self.failure
+        return self.builder.build()
+
+    def _decode(self, name: bytes, data: bytes) -> StreamEvent:
+        try:
+            return decode_event(name, data)
+        except ValueError as error:
+            shown = data[:80].decode("utf-8", "replace")
+            raise self._failed(
+                StreamParseError(f"an event cannot be decoded: {shown!r}", self.builder.build(), error)
+            ) from error
+
+    def _failed(self, error: StreamError) -> StreamError:
+        self.failure = error
+        self.over = True
+        return error
+
+
+class _Texts:
+    """The texts of answers. Half of a surrogate pair waits for its other half in the next piece."""
+
+    __slots__ = ("_events", "_half")
+
+    def __init__(self, events: EventStream) -> None:
+        self._events = events
+        self._half = ""
+
+    def of(self, events: Iterable[StreamEvent]) -> Iterator[str]:
+        for event in events:
+            if isinstance(event, AnswerEvent) and (text := event.text):
+                if self._half or "\ud800" <= text[-1] <= "\udfff":
+                    text, self._half = self._half + text, ""
+                    if "\ud800" <= text[-1] <= "\udbff":
+                        text, self._half = text[:-1], text[-1]
+                    text = _json.heal(text)
+                if text:
+                    yield text
+
+    def feed(self, piece: bytes) -> Iterator[str]:
+        return self.of(self._events.feed(piece))
+
+    def finish(self) -> Iterator[str]:
+        yield from self.of(self._events.finish())
+        if self._half:
+            yield _json.heal(self._half)
+
+
+async def _as_async(items: Iterable[X]) -> AsyncIterator[X]:
+    for each in items:
+        yield each
+
+
+def _same(piece: bytes) -> tuple[bytes]:
+    return (piece,)
+
+
+def _nothing() -> tuple[()]:
+    return ()
+
+
+def _empty(payload: Any) -> object:
+    """What stands for a payload that the server left out."""
+    origin: type[object] = getattr(payload, "__origin__", payload)
+    return origin() if origin in (list, dict) or issubclass(origin, msgspec.Struct) else None

@@ -1,0 +1,204 @@
+"""The app endpoints: which apps there are, who uses them, and how."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, Unpack
+
+from .._call import Api, Call, Options, endpoint
+from .._response import Response
+from ..errors import ArgumentError
+from ..models._base import Page
+from ..models.apps import App, AppLog, AppLogsChart, AppLogsTotals, AppUsers
+
+if TYPE_CHECKING:
+    from .._io import AsyncIO, FlowIO, SyncIO
+
+IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
+
+Timespan: TypeAlias = Literal["day", "week", "month", "quarter"]
+Day: TypeAlias = str | datetime.date
+"""A day or moment: ``"2026-11-23"``, an ISO 8601 text, a ``date`` or ``datetime``."""
+
+
+class AppApi(Api[IO]):
+    """Everything under FastGPT's ``/core/app`` and ``/proApi/core/app``."""
+
+    @endpoint
+    def get_app_logs_chart(
+        self,
+        appId: str,
+        dateStart: Day,
+        dateEnd: Day,
+        offset: int = 1,
+        source: Sequence[str] | None = None,
+        userTimespan: Timespan = "day",
+        chatTimespan: Timespan = "day",
+        appTimespan: Timespan = "day",
+        **options: Unpack[Options],
+    ) -> Call[Response[AppLogsChart]]:
+        """How an app was used over time: users, conversations, feedback. For charts.
+
+        FastGPT: ``POST /api/proApi/core/app/logs/getChartData`` (4.13+, commercial edition).
+
+        Args:
+            appId: The app.
+            dateStart: The first day.
+            dateEnd: The last day.
+            offset: Retention: who came back this many periods later.
+            source: Where the conversations came from (``["api", "share"]``); None for ``["api"]``.
+            userTimespan: Length of a period of the users' series: ``day``, ``week``, ``month``, ``quarter``.
+            chatTimespan: The same for the conversations.
+            appTimespan: The same for the feedback.
+
+        Raises:
+            CommercialOnlyError: The server is a community edition.
+
+        Example:
+            >>> chart = client.get_app_logs_chart("…", "2026-11-01", "2026-11-30").data
+            >>> [point.summary.chatCount for point in chart.chatData]
+        """
+        arguments = {
+            "appId": appId,
+            "dateStart": _day("dateStart", dateStart),
+            "dateEnd": _day("dateEnd", dateEnd),
+            "offset": offset,
+            "source": ["api"] if source is None else _sources(source),
+            "userTimespan": userTimespan,
+            "chatTimespan": chatTimespan,
+            "appTimespan": appTimespan,
+        }
+        path = "/proApi/core/app/logs/getChartData"
+        return self._call("POST", path, AppLogsChart, arguments, options, idempotent=True)
+
+    @endpoint
+    def get_app_logs_totals(
+        self, appId: str | None = None, **options: Unpack[Options]
+    ) -> Call[Response[AppLogsTotals]]:
+        """How many users, conversations and points an app has had.
+
+        FastGPT: ``GET /api/proApi/core/app/logs/getTotalData`` (4.13+, commercial edition).
+
+        Raises:
+            CommercialOnlyError: The server is a community edition.
+
+        Example:
+            >>> client.get_app_logs_totals("…").data.totalChats
+        """
+        arguments = {"appId": self._app(appId)}
+        return self._call("GET", "/proApi/core/app/logs/getTotalData", AppLogsTotals, arguments, options)
+
+    @endpoint
+    def list_app_logs(
+        self,
+        appId: str | None = None,
+        dateStart: Day = "",
+        dateEnd: Day = "",
+        offset: int = 0,
+        pageSize: int = 20,
+        sources: Sequence[str] | None = None,
+        *,
+        chatSearch: str | None = None,
+        tmbIds: Sequence[str] | None = None,
+        outLinkUids: Sequence[str] | None = None,
+        feedbackType: Literal["all", "has_feedback", "good", "bad"] | None = None,
+        unreadOnly: bool | None = None,
+        errorFilter: Literal["all", "has_error"] | None = None,
+        **options: Unpack[Options],
+    ) -> Call[Response[Page[AppLog]]]:
+        """A page of the conversations that everybody had with an app, with counts of messages, feedback and errors.
+
+        FastGPT: ``POST /api/core/app/logs/list``. Takes API keys from 4.15.4 on.
+
+        Args:
+            appId: The app, where the client does not know it.
+            dateStart, dateEnd: First and last day; needed.
+            offset: How many to skip.
+            pageSize: How many to give.
+            sources: ``["api", "share", …]``; None for all.
+            chatSearch: Only conversations with this text.
+            tmbIds, outLinkUids: Only these members, or these users (``customUid``).
+            feedbackType, unreadOnly, errorFilter: Only those with feedback, unread feedback, errors.
+
+        Raises:
+            AuthenticationError: The server is older than 4.15.4.
+
+        Example:
+            >>> client.list_app_logs("…", "2026-11-01", "2026-11-30").data.total
+        """
+        arguments = {
+            "appId": self._app(appId),
+            "dateStart": _day("dateStart", dateStart),
+            "dateEnd": _day("dateEnd", dateEnd),
+            "offset": offset,
+            "pageSize": pageSize,
+            "sources": _sources(sources),
+            "chatSearch": chatSearch,
+            "tmbIds": tmbIds,
+            "outLinkUids": outLinkUids,
+            "feedbackType": feedbackType,
+            "unreadOnly": unreadOnly,
+            "errorFilter": errorFilter,
+        }
+        return self._call("POST", "/core/app/logs/list", Page[AppLog], arguments, options, idempotent=True)
+
+    @endpoint
+    def list_app_users(
+        self,
+        appId: str | None = None,
+        dateStart: Day = "",
+        dateEnd: Day = "",
+        searchKey: str | None = None,
+        sources: Sequence[str] | None = None,
+        **options: Unpack[Options],
+    ) -> Call[Response[AppUsers]]:
+        """Who used an app, and in how many conversations.
+
+        FastGPT: ``POST /api/core/app/logs/getUsers`` (takes API keys on 4.16; earlier ones inferred).
+
+        Example:
+            >>> client.list_app_users("…", "2026-11-01", "2026-11-30").data.list[0].name
+        """
+        arguments = {
+            "appId": self._app(appId),
+            "dateStart": _day("dateStart", dateStart),
+            "dateEnd": _day("dateEnd", dateEnd),
+            "searchKey": searchKey,
+            "sources": _sources(sources),
+        }
+        return self._call("POST", "/core/app/logs/getUsers", AppUsers, arguments, options, idempotent=True)
+
+    @endpoint
+    def list_apps(
+        self,
+        parentId: str | None = None,
+        searchKey: str | None = None,
+        type: str | Sequence[str] | None = None,  # noqa: A002  # FastGPT's name
+        **options: Unpack[Options],
+    ) -> Call[Response[list[App]]]:
+        """The apps that the key's owner may see in a folder; without ``parentId`` at the top.
+
+        FastGPT: ``POST /api/core/app/list``.
+
+        Example:
+            >>> {app.name: app.id for app in client.list_apps().data}
+        """
+        arguments = {"parentId": parentId, "searchKey": searchKey, "type": type}
+        return self._call("POST", "/core/app/list", list[App], arguments, options, idempotent=True)
+
+
+def _day(name: str, value: Day) -> str:
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    try:
+        datetime.datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f'{name} must be a day like "2026-11-23" or an ISO 8601 time, not {value!r}') from None
+    return value
+
+
+def _sources(value: Sequence[str] | None) -> list[str] | None:
+    if isinstance(value, str):
+        raise ArgumentError(f'source takes a list: ["{value}"]')
+    return None if value is None else list(value)

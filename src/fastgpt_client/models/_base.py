@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+Rows = list  # under another name: these payloads have a field that is called list
+
+JSON: TypeAlias = dict[str, Any]
+"""An object whose fields FastGPT leaves open."""
+
+
+class Payload(msgspec.Struct, gc=False):
+    """Fields are named as on the wire, unknown ones are ignored, missing ones have defaults."""
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """A page of a list, and how many there are in all."""
+
+    list: Rows[T] = []
+    total: int = 0
+
+
+class LinkedPage(msgspec.Struct, Generic[T]):
+    """A page of a list that is read from a given item on, forwards or backwards."""
+
+    list: Rows[T] = []
+    total: int = 0
+    hasMorePrev: bool = False
+    hasMoreNext: bool = False

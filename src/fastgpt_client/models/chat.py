@@ -1,0 +1,127 @@
+"""Payloads of the chat endpoints: completions, histories, records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._json import as_object
+from ._base import JSON, Payload
+
+
+class CompletionMessage(Payload):
+    """``content`` is a text, or with ``detail`` a list of items, or missing: ``Reply`` knows them all."""
+
+    role: str = "assistant"
+    content: Any = None
+    reasoning_content: str | None = None
+
+
+class CompletionChoice(Payload):
+    message: CompletionMessage | None = None
+    finish_reason: str | None = None
+    index: int = 0
+
+
+class ChatCompletion(Payload):
+    """A whole answer. ``id`` is the chatId; ``usage`` is always 1/1/1, real figures are in ``responseData``."""
+
+    id: str = ""
+    title: str | None = None
+    model: str = ""
+    usage: JSON = {}
+    choices: list[CompletionChoice] = []
+    responseData: list[JSON] = []
+    newVariables: JSON = {}
+    error: Any = None
+
+
+class StopResult(Payload):
+    """``chatGenerateStatus``: 0 generating, 1 done, 2 failed."""
+
+    success: bool = False
+    completed: bool | None = None
+    chatGenerateStatus: int | None = None
+
+
+class ChatApp(Payload):
+    """What an app shows of itself in a chat window."""
+
+    name: str = ""
+    avatar: str | None = None
+    intro: str = ""
+    type: str = ""
+    chatConfig: JSON = {}
+    chatModels: list[str] = []
+    pluginInputs: list[JSON] = []
+    canUse: bool | None = None
+
+
+class ChatInit(Payload):
+    """A conversation as a chat window opens it."""
+
+    chatId: str | None = None
+    appId: str | None = None
+    title: str | None = None
+    userAvatar: str | None = None
+    variables: JSON = {}
+    chatGenerateStatus: int | None = None
+    hasBeenRead: bool | None = None
+    app: ChatApp | None = None
+
+
+class ChatHistory(Payload):
+    """A conversation in a list. Times are ISO 8601 texts."""
+
+    chatId: str = ""
+    appId: str = ""
+    title: str = ""
+    customTitle: str | None = None
+    top: bool = False
+    updateTime: str = ""
+    chatGenerateStatus: int | None = None
+    hasBeenRead: bool | None = None
+
+
+class ChatRecord(Payload):
+    """One side of one turn. ``obj`` is ``Human`` or ``AI``; both sides of a turn may share ``dataId``."""
+
+    dataId: str = ""
+    obj: str = ""
+    value: list[JSON] = []
+    time: str | None = None
+    id: str | None = None
+    hideInUI: bool | None = None
+    durationSeconds: float | None = None
+    userGoodFeedback: str | None = None
+    userBadFeedback: str | None = None
+    customFeedbacks: list[Any] = []
+    adminFeedback: JSON | None = None
+    responseData: list[JSON] = []
+    totalQuoteList: list[JSON] = []
+    llmModuleAccount: int | None = None
+    historyPreviewLength: int | None = None
+    errorMsg: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The texts of the record, joined."""
+        found: list[str] = []
+        for item in self.value:
+            text = item.get("text")
+            content = as_object(text).get("content") if isinstance(text, dict) else text
+            if isinstance(content, str):
+                found.append(content)
+        return "\n".join(found)
+
+
+class Quote(Payload):
+    """A chunk that an answer cites, as it is now; ``imagePreivewUrl`` is FastGPT's spelling."""
+
+    _id: str = ""
+    q: str = ""
+    a: str | None = None
+    index: int | None = None
+    updateTime: str | None = None
+    updated: bool | None = None
+    history: list[JSON] = []
+    imagePreivewUrl: str | None = None

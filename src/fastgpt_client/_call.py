@@ -4,9 +4,9 @@ An endpoint is written once, as a pure function of its arguments::
 
     class ChatApi(Api[IO]):
         @endpoint
-        def stop_chat(self, chatId: str, appId: str | None = None, **options: Unpack[Options]) -> Call[Response[StopResult]]:
+        def stop_chat(self, chatId: str, **options: Unpack[Options]) -> Call[Response[StopResult]]:
             '''Stop the run …'''
-            return self._call("POST", "/v2/chat/stop", StopResult, {"chatId": chatId, "appId": self._app(appId)}, options)
+            return self._call("POST", "/v2/chat/stop", StopResult, {"chatId": chatId}, options)
 
 ``ChatClient().stop_chat(…)`` then returns ``Response[StopResult]`` and ``AsyncChatClient().stop_chat(…)`` a coroutine
 of it, with names, defaults and docstring intact for people, editors and type checkers.
@@ -134,7 +134,7 @@ class _Lent(Generic[A, P, R]):
                 function.__module__,
             )
             made.__doc__ = function.__doc__
-            made.__wrapped__ = shown  # type: ignore[attr-defined]  # inspect.signature follows it
+            made.__dict__["__wrapped__"] = shown  # inspect.signature follows it
         self._functions = (call, acall)
         self.__doc__ = function.__doc__
 
@@ -151,8 +151,8 @@ class _Lent(Generic[A, P, R]):
     @overload
     def __get__(self, obj: Lender[FlowIO], owner: Any = None) -> Callable[P, Flow[R]]: ...
     def __get__(self, obj: Any, owner: Any = None) -> Any:
-        lender: type[Lender[Any]] = owner or type(obj)
-        function = self._functions[lender._asynchronous]
+        call, acall = self._functions
+        function = acall if getattr(owner or obj, "_asynchronous", False) else call
         return function if obj is None else types.MethodType(function, obj)
 
 

@@ -277,12 +277,12 @@ MEANINGS = {
     "unAuthChat": Meaning(
         "permission",
         "this key may not see this chat, or the request does not name an app",
-        "pass appId=… (or app_id=… when making the client) and check that the key's owner may read the chat logs of the app",
+        "pass appId=… (or make the client with app_id=…); the key's owner must be allowed to read the app's chat logs",
     ),
     "chatIsGenerating": Meaning(
         "conflict",
         "this chat is still generating an answer",
-        "one chat runs one request at a time: wait for it, or stop_chat() it; use different chatIds for requests at the same time",
+        "one chat runs one request at a time: wait, or stop_chat() it; use other chatIds for requests at the same time",
     ),
     # outLink
     "outlinkUnExist": Meaning("not_found", "the share link does not exist", "check the shareId"),

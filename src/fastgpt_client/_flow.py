@@ -157,7 +157,7 @@ def _delay(call: Call[Any], session: Session, failure: Exception, attempt: int, 
     if wait is not None:
         # A server that asks for more than a caller would wait is not asked again.
         return wait + random.uniform(0, 0.1) if wait <= MAX_RETRY_AFTER else None
-    return min(session.retry_delay * 2 ** (attempt - 1), MAX_DELAY) * random.uniform(0.75, 1.25)
+    return min(session.retry_delay * 2.0 ** (attempt - 1), MAX_DELAY) * random.uniform(0.75, 1.25)
 
 
 def _may_repeat(call: Call[Any], failure: Exception) -> bool:

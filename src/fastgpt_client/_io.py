@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -137,7 +137,7 @@ class SyncIO:
             while True:
                 outcome = self._carry_out(steps.send(outcome))
         except StopIteration as end:
-            return end.value
+            return cast("R", end.value)
         finally:
             steps.close()
 
@@ -185,7 +185,7 @@ class AsyncIO:
             while True:
                 outcome = await self._carry_out(steps.send(outcome))
         except StopIteration as end:
-            return end.value
+            return cast("R", end.value)
         finally:
             steps.close()
 

@@ -1,7 +1,7 @@
 """JSON in and out: msgspec, made tolerant of what FastGPT really sends.
 
-Node writes lone surrogates (``"\\ud83d"``) that msgspec refuses and ``json`` accepts, and servers of other versions send
-fields of other types. Nothing of that may cost the caller the answer.
+Node writes lone surrogates (``"\\ud83d"``) that msgspec refuses and ``json`` accepts, and servers of other versions
+send fields of other types. Nothing of that may cost the caller the answer.
 """
 
 from __future__ import annotations
@@ -65,31 +65,33 @@ def _fit_parts(value: Any, info: msgspec.inspect.Type) -> Any:
         inner = next((each for each in info.types if isinstance(each, containers)), None)
         return value if inner is None else _fit_parts(value, inner)
     if isinstance(info, msgspec.inspect.StructType) and isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
+        fields = as_object(value)
         struct = info.cls()
         for field in info.fields:
             if field.encode_name in fields:
                 setattr(struct, field.name, _fit_parts(fields[field.encode_name], field.type))
         return struct
     if isinstance(info, msgspec.inspect.ListType) and isinstance(value, list):
-        return [_fit_parts(each, info.item_type) for each in cast("list[Any]", value)]
+        return [_fit_parts(each, info.item_type) for each in as_list(value)]
     if isinstance(info, msgspec.inspect.DictType) and isinstance(value, dict):
-        return {key: _fit_parts(each, info.value_type) for key, each in cast("dict[str, Any]", value).items()}
+        return {key: _fit_parts(each, info.value_type) for key, each in as_object(value).items()}
     return value
 
 
 def as_object(value: Any) -> dict[str, Any]:
     """``value`` if it is an object, else an empty one."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    fields: dict[str, Any] = value
+    return fields if isinstance(value, dict) else {}
 
 
 def as_list(value: Any) -> list[Any]:
     """``value`` if it is a list, else an empty one."""
-    return cast("list[Any]", value) if isinstance(value, list) else []
+    items: list[Any] = value
+    return items if isinstance(value, list) else []
 
 
 def heal(text: str) -> str:
-    """Join surrogate halves that came in two pieces; what stays alone becomes U+FFFD, so that the text can be printed."""
+    """Join surrogate halves that came in two pieces; what stays alone becomes U+FFFD, so that it can be printed."""
     if text.isascii():
         return text
     try:

@@ -141,14 +141,14 @@ class Response(Generic[T]):
             envelope: Any = _json.decoder(kind)(self.content)
         except ValueError:
             envelope = None
-        if not isinstance(envelope, Envelope) or envelope.code != 200:
+        if getattr(envelope, "code", None) != 200:
             raise answer.error()
         data = cast("T | None", None if payload is NoneType else envelope.data)
         self._data = cast("T", _empty(payload)) if data is None else data
 
     @property
     def data(self) -> T:
-        """The payload, typed. A field that the server left out has its default; an unexpected type is left as it came."""
+        """The payload, typed. What the server left out has its default; an unexpected type is left as it came."""
         return self._data
 
     # The surface of an httpx response ---------------------------------------------------------------------------------
@@ -610,4 +610,4 @@ def _nothing() -> tuple[()]:
 def _empty(payload: Any) -> object:
     """What stands for a payload that the server left out."""
     origin: type[object] = getattr(payload, "__origin__", payload)
-    return origin() if origin in (list, dict) or issubclass(origin, msgspec.Struct) else None
+    return cast("object", origin()) if origin in (list, dict) or issubclass(origin, msgspec.Struct) else None

@@ -229,7 +229,9 @@ _BY_CODE = {
 }
 
 # Plain sentences of FastGPT that carry no code of their own: a pattern, the class, a readable text, the way out.
-_APP_NEEDED = "name the app: pass appId=…, create the client with app_id=…, set FASTGPT_APP_ID, or append it to the key (key-appId)"
+_APP_NEEDED = (
+    "name the app: pass appId=…, or make the client with app_id=…, or set FASTGPT_APP_ID, or use key-appId as key"
+)
 _SENTENCES: list[tuple[re.Pattern[str], type[APIError], str | None, str | None]] = [
     (
         re.compile("need to use the app key"),
@@ -261,7 +263,7 @@ _SENTENCES: list[tuple[re.Pattern[str], type[APIError], str | None, str | None]]
     (re.compile("not found$"), NotFoundError, None, None),
 ]
 _HTML_HINT = (
-    "base_url answers with a web page: give the address of FastGPT itself (http://host:3000; …/api and …/api/v1 work too) "
+    "base_url answers with a web page: give the address of FastGPT itself (http://host:3000, …/api and …/api/v1 all do) "
     "and check that no login page or proxy stands in between"
 )
 
@@ -273,10 +275,8 @@ def error_from_body(
     from ._error_texts import MEANINGS
 
     fields = as_object(body)
-    if (
-        inner := as_object(fields.get("error"))
-    ) and "message" not in fields:  # the OpenAI shape, which proxies in front of FastGPT use
-        fields = {**fields, **inner}
+    if (inner := as_object(fields.get("error"))) and "message" not in fields:
+        fields = {**fields, **inner}  # the OpenAI shape, which proxies in front of FastGPT use
     code = fields.get("code") if isinstance(fields.get("code"), int) else None
     status_text = fields.get("statusText") if isinstance(fields.get("statusText"), str) else None
     raw = fields.get("message") or fields.get("msg") or fields.get("error") or (body if isinstance(body, str) else "")

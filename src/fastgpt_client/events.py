@@ -478,10 +478,10 @@ def decode_event(name: bytes, data: bytes) -> StreamEvent:
     """One frame as an event. ValueError when a frame of a known name holds no JSON at all (it was cut)."""
     if not name or name == b"answer":
         try:
-            event = _answer(data)
-            if event.choices:
-                event._payload = data  # pyright: ignore[reportPrivateUsage]
-                return event
+            answer = _answer(data)
+            if answer.choices:
+                answer._payload = data  # pyright: ignore[reportPrivateUsage]
+                return answer
         except ValueError:
             pass
         if not name:

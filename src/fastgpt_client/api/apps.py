@@ -19,7 +19,7 @@ IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
 Timespan: TypeAlias = Literal["day", "week", "month", "quarter"]
 Day: TypeAlias = str | datetime.date
-"""A day or moment: ``"2026-11-23"``, an ISO 8601 text, a ``date`` or ``datetime``."""
+"""A ``date`` (the whole day, UTC), a ``datetime``, or an ISO 8601 text, which is sent as it is."""
 
 
 class AppApi(Api[IO]):
@@ -61,8 +61,8 @@ class AppApi(Api[IO]):
         """
         arguments = {
             "appId": appId,
-            "dateStart": _day("dateStart", dateStart),
-            "dateEnd": _day("dateEnd", dateEnd),
+            "dateStart": _moment("dateStart", dateStart),
+            "dateEnd": _moment("dateEnd", dateEnd),
             "offset": offset,
             "source": ["api"] if source is None else _sources(source),
             "userTimespan": userTimespan,
@@ -129,8 +129,8 @@ class AppApi(Api[IO]):
         """
         arguments = {
             "appId": self._app(appId),
-            "dateStart": _day("dateStart", dateStart),
-            "dateEnd": _day("dateEnd", dateEnd),
+            "dateStart": _moment("dateStart", dateStart),
+            "dateEnd": _moment("dateEnd", dateEnd),
             "offset": offset,
             "pageSize": pageSize,
             "sources": _sources(sources),
@@ -162,8 +162,8 @@ class AppApi(Api[IO]):
         """
         arguments = {
             "appId": self._app(appId),
-            "dateStart": _day("dateStart", dateStart),
-            "dateEnd": _day("dateEnd", dateEnd),
+            "dateStart": _moment("dateStart", dateStart),
+            "dateEnd": _moment("dateEnd", dateEnd),
             "searchKey": searchKey,
             "sources": _sources(sources),
         }
@@ -188,9 +188,11 @@ class AppApi(Api[IO]):
         return self._call("POST", "/core/app/list", list[App], arguments, options, idempotent=True)
 
 
-def _day(name: str, value: Day) -> str:
-    if isinstance(value, datetime.date):
+def _moment(name: str, value: Day) -> str:
+    if isinstance(value, datetime.datetime):
         return value.isoformat()
+    if isinstance(value, datetime.date):  # a day: from its beginning, to its end
+        return f"{value.isoformat()}T{'23:59:59.999' if name == 'dateEnd' else '00:00:00.000'}Z"
     try:
         datetime.datetime.fromisoformat(value)
     except (TypeError, ValueError):

@@ -1,0 +1,117 @@
+"""Fixtures: a local server, and one suite for both worlds."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import fastgpt_client
+from fastgpt_client.local import LocalServer
+
+KEY = "fastgpt-verysecretkey0123456789"
+
+
+class World:
+    """The sync or the async face of the SDK, so that a test is written once.
+
+    Clients made here are closed at the end of the test, which fails when a connection was not given back.
+    """
+
+    def __init__(self, asynchronous: bool, loop: asyncio.AbstractEventLoop) -> None:
+        self.asynchronous = asynchronous
+        self.loop = loop
+        self._made: list[Any] = []
+
+    def make(self, kind: str, *args: Any, **kwargs: Any) -> Any:
+        """A client: ``make("ChatClient", …)`` is ``AsyncChatClient(…)`` in the async world."""
+        client = getattr(fastgpt_client, f"Async{kind}" if self.asynchronous else kind)(*args, **kwargs)
+        self._made.append(client)
+        return client
+
+    def __call__(self, value: Any) -> Any:
+        """What a call gives, awaited where needed."""
+        return self.loop.run_until_complete(_awaited(value)) if inspect.isawaitable(value) else value
+
+    def run(self, response: Any, name: str, *args: Any) -> Any:
+        """Call ``reply``, ``events``, ``iter_lines``, … or its async twin, and collect what it yields."""
+        result = self.open(response, name, *args)
+        if hasattr(result, "__aiter__"):
+            return self.loop.run_until_complete(_collected(result))
+        return list(result) if hasattr(result, "__next__") else self(result)
+
+    def open(self, response: Any, name: str, *args: Any) -> Any:
+        if self.asynchronous:
+            name = {"conversation": name}.get(name, f"a{name}")
+        return getattr(response, name)(*args)
+
+    def take(self, iterator: Any) -> Any:
+        """The next item of what ``open`` gave."""
+        return self(anext(iterator)) if self.asynchronous else next(iterator)
+
+    def drop(self, iterator: Any) -> None:
+        """What leaving a loop early does to its iterator."""
+        del iterator
+        gc.collect()
+        self.settle()
+
+    def settle(self) -> None:
+        """Let what the loop has to do happen."""
+        self.loop.run_until_complete(asyncio.sleep(0.01))
+
+    def busy(self, client: Any) -> int:
+        """How many connections are in use."""
+        return sum(pool.busy for pool in client._io.connections._pools)
+
+    def close(self) -> None:
+        for client in self._made:
+            assert self.busy(client) == 0, "a connection was not given back"
+            self(client.close())
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+async def _collected(items: Any) -> list[Any]:
+    return [each async for each in items]
+
+
+@pytest.fixture(scope="session")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+@pytest.fixture(params=["sync", "async"])
+def world(request: pytest.FixtureRequest, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
+    world = World(request.param == "async", loop)
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[LocalServer]:
+    with LocalServer(api_keys=[KEY], apps=["app", "sel:select", "form:form", "plug:plugin"], delay=0) as server:
+        yield server
+
+
+@pytest.fixture
+def chat(world: World, server: LocalServer) -> Any:
+    return world.make("ChatClient", KEY, server.base_url, app_id="app", max_retries=0)
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FASTGPT_API_KEY", "FASTGPT_BASE_URL", "FASTGPT_APP_ID"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def ask(text: str) -> list[dict[str, object]]:
+    return [{"role": "user", "content": text}]

@@ -1,4 +1,4 @@
-"""A server that sends exactly the bytes that a test wants, over a real socket, and does what it is told to the connection."""
+"""A server that sends exactly the bytes that a test wants over a real socket, and breaks the connection as told."""
 
 from __future__ import annotations
 
@@ -46,7 +46,13 @@ def completion(text: str = "hi", **more: Any) -> bytes:
 
     message = {"role": "assistant", "content": text}
     return json.dumps(
-        {"id": "x", "model": "", "usage": {}, "choices": [{"message": message, "finish_reason": "stop", "index": 0}], **more}
+        {
+            "id": "x",
+            "model": "",
+            "usage": {},
+            "choices": [{"message": message, "finish_reason": "stop", "index": 0}],
+            **more,
+        }
     ).encode()
 
 
@@ -116,6 +122,7 @@ class Wire:
 
     def stop(self) -> None:
         self._stopping = True
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
         self._listener.close()
         for connection in self._open:
             connection.close()

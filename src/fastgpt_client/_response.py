@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from contextlib import suppress
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -11,7 +12,7 @@ import msgspec
 
 from . import _json
 from ._json import as_object
-from ._sse import FrameSplitter, LineSplitter, parse_lines
+from ._sse import Frame, FrameSplitter, LineSplitter, parse_lines
 from .errors import (
     APIConnectionError,
     APIError,
@@ -43,7 +44,7 @@ X = TypeVar("X")
 class Answer:
     """A response as the drivers hand it over: its head, and its body where that is read already."""
 
-    __slots__ = ("content", "error_of", "http", "lease", "session", "timeout")
+    __slots__ = ("content", "error_of", "http", "lease", "session", "source", "timeout")
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Answer:
         self.lease = lease  # of a place in the connection pool, as long as the body is not read
         self.error_of = error_of  # the transport's exceptions as ours
         self.content: bytes | None = None
+        self.source: object = None  # the pieces of a stream, once reading began: the next loop goes on with them
 
     @property
     def content_type(self) -> str:
@@ -284,6 +286,7 @@ class Response(Generic[T]):
     def _pump(self, take: Callable[[bytes], Iterable[X]], end: Callable[[], Iterable[X]]) -> Iterator[X]:
         """Feed the body to ``take`` piece by piece; the connection is back when the loop ends, breaks or fails."""
         try:
+            yield from take(b"")  # what an earlier loop left
             for piece in cast("Iterable[bytes]", self._pieces("iter_raw", "iter_bytes")):
                 self._check_total()
                 yield from take(piece)
@@ -296,6 +299,8 @@ class Response(Generic[T]):
 
     async def _apump(self, take: Callable[[bytes], Iterable[X]], end: Callable[[], Iterable[X]]) -> AsyncIterator[X]:
         try:
+            for each in take(b""):  # what an earlier loop left
+                yield each
             source = self._pieces("aiter_raw", "aiter_bytes")
             if isinstance(source, list):
                 for piece in cast("list[bytes]", source):
@@ -318,7 +323,9 @@ class Response(Generic[T]):
         answer = self._answer
         if answer.content is not None:
             return [answer.content]
-        return getattr(answer.http, decoded if "content-encoding" in answer.http.headers else raw)()
+        if answer.source is None:
+            answer.source = getattr(answer.http, decoded if "content-encoding" in answer.http.headers else raw)()
+        return answer.source
 
     def _check_total(self) -> None:
         """Nothing to check: a whole body has been read within its time-out."""
@@ -352,7 +359,7 @@ class ChatResponse(Response[ChatCompletion]):
     def __init__(self, answer: Answer, chatId: str) -> None:
         self._answer = answer
         self.chatId = chatId
-        self._events = EventStream(chatId)
+        self._events = EventStream(chatId, answer.session.redact)
         self._deadline: float | None = None
         if answer.content is None:
             if answer.timeout.total is not None:
@@ -395,7 +402,7 @@ class ChatResponse(Response[ChatCompletion]):
         """
         if not self.is_stream:
             return completion_events(self.json())
-        return self._pump(self._events.feed, self._events.finish)
+        return self._pump(self._events.feed, self._events.finish) if not self._events.over else iter(())
 
     def aevents(self) -> AsyncIterator[StreamEvent]:
         """Typed events, as they come; of a whole answer the events that it would have streamed.
@@ -405,7 +412,7 @@ class ChatResponse(Response[ChatCompletion]):
         """
         if not self.is_stream:
             return _as_async(completion_events(self.json()))
-        return self._apump(self._events.feed, self._events.finish)
+        return self._apump(self._events.feed, self._events.finish) if not self._events.over else _as_async(())
 
     def iter_answer(self) -> Iterator[str]:
         """The text of the answer, piece by piece; never an empty piece.
@@ -416,7 +423,7 @@ class ChatResponse(Response[ChatCompletion]):
         texts = _Texts(self._events)
         if not self.is_stream:
             return texts.of(completion_events(self.json()))
-        return self._pump(texts.feed, texts.finish)
+        return self._pump(texts.feed, texts.finish) if not self._events.over else iter(())
 
     def aiter_answer(self) -> AsyncIterator[str]:
         """The text of the answer, piece by piece; never an empty piece.
@@ -427,7 +434,7 @@ class ChatResponse(Response[ChatCompletion]):
         texts = _Texts(self._events)
         if not self.is_stream:
             return _as_async(texts.of(completion_events(self.json())))
-        return self._apump(texts.feed, texts.finish)
+        return self._apump(texts.feed, texts.finish) if not self._events.over else _as_async(())
 
     def reply(self) -> Reply:
         """Everything that the run said; of a stream, what has not been read yet is read now.
@@ -481,8 +488,6 @@ class ChatResponse(Response[ChatCompletion]):
 
     def _pieces(self, raw: str, decoded: str) -> object:
         if self._events.closed and self._answer.content is None:
-            if self._events.over:
-                return []
             raise StreamError("this stream was closed before its end", self.partial())
         return super()._pieces(raw, decoded)
 
@@ -504,18 +509,23 @@ class ChatResponse(Response[ChatCompletion]):
 class EventStream:
     """Bytes in, events out, and the reply as their sum. Knows when a stream has ended as it should."""
 
-    __slots__ = ("_splitter", "builder", "closed", "done", "failure", "over")
+    __slots__ = ("_frames", "_redact", "_splitter", "builder", "closed", "done", "failure", "over")
 
-    def __init__(self, chatId: str) -> None:
+    def __init__(self, chatId: str = "", redact: Callable[[str], str] = str) -> None:
         self.builder = ReplyBuilder(chatId)
         self.done = False  # [DONE] was seen; old servers send the nodes after it
         self.over = False  # read to the end
         self.closed = False
         self.failure: StreamError | None = None
         self._splitter = FrameSplitter()
+        self._frames: deque[Frame] = deque()
+        self._redact = redact
 
     def feed(self, piece: bytes) -> Iterator[StreamEvent]:
-        for name, data in self._splitter.feed(piece):
+        frames = self._frames
+        frames.extend(self._splitter.feed(piece))
+        while frames:  # shared, so that another loop can go on where one stopped
+            name, data = frames.popleft()
             if data == b"[DONE]":
                 self.done = True
                 continue
@@ -552,7 +562,10 @@ class EventStream:
 
     def _decode(self, name: bytes, data: bytes) -> StreamEvent:
         try:
-            return decode_event(name, data)
+            event = decode_event(name, data)
+            if isinstance(event, ErrorEvent):  # it may echo the request, and with it the key
+                return decode_event(b"error", self._redact(data.decode("utf-8", "replace")).encode())
+            return event
         except ValueError as error:
             shown = data[:80].decode("utf-8", "replace")
             raise self._failed(
@@ -599,8 +612,8 @@ async def _as_async(items: Iterable[X]) -> AsyncIterator[X]:
         yield each
 
 
-def _same(piece: bytes) -> tuple[bytes]:
-    return (piece,)
+def _same(piece: bytes) -> tuple[bytes, ...]:
+    return (piece,) if piece else ()
 
 
 def _nothing() -> tuple[()]:

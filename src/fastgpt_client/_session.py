@@ -49,7 +49,7 @@ class Timeout(msgspec.Struct, frozen=True):
             seconds: object = getattr(self, name)
             if seconds is None:
                 continue
-            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
                 raise ArgumentError(
                     f"timeout: {name} must be a positive number of seconds, or None for no limit, not {seconds!r}"
                 )

@@ -263,7 +263,7 @@ _SENTENCES: list[tuple[re.Pattern[str], type[APIError], str | None, str | None]]
     (re.compile("not found$"), NotFoundError, None, None),
 ]
 _HTML_HINT = (
-    "base_url answers with a web page: give the address of FastGPT itself (http://host:3000, …/api and …/api/v1 all do) "
+    "base_url answers with a web page: give the address of FastGPT itself (http://host:3000, with or without /api/v1) "
     "and check that no login page or proxy stands in between"
 )
 

@@ -30,7 +30,7 @@ def iter_stream_events(response: Any) -> Iterator[StreamEvent]:
     if isinstance(response, ChatResponse):
         yield from response.events()
         return
-    stream = EventStream("")
+    stream = EventStream()
     for piece in response.iter_bytes():
         yield from stream.feed(piece)
     yield from stream.finish()
@@ -47,7 +47,7 @@ async def aiter_stream_events(response: Any) -> AsyncIterator[StreamEvent]:
         async for event in response.aevents():
             yield event
         return
-    stream = EventStream("")
+    stream = EventStream()
     async for piece in response.aiter_bytes():
         for event in stream.feed(piece):
             yield event

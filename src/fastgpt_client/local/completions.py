@@ -1,0 +1,273 @@
+"""`/v1/chat/completions` and `/v2/chat/completions`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from . import wire
+from .runs import NO_RECORD, Run
+from .store import GENERATING
+from .workflow import Step, Turn, is_open
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+    from .calls import Call
+    from .settings import AppSpec
+
+_SCHEMA = (
+    "chatId?:string appId?:string messages?:array stream?:boolean detail?:boolean variables?:object metadata?:object"
+    " responseChatItemId?:string customUid?:string retainDatasetCite?:boolean showSkillReferences?:boolean"
+)
+_OWNER = "acct"
+_STREAM_HEADERS = {
+    "content-type": "text/event-stream;charset=utf-8",
+    "access-control-allow-origin": "*",
+    "x-accel-buffering": "no",
+    "cache-control": "no-cache, no-transform",
+}
+
+
+class EventStream(Response):
+    """A streamed answer. Without the last chunk the server breaks the connection, which is what `cut` wants."""
+
+    def __init__(
+        self, chunks: AsyncIterator[bytes | None], headers: Mapping[str, str], gone: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__(status_code=200, headers=headers)
+        del self.headers["content-length"]
+        self._chunks = chunks
+        self._gone = gone
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the chunks as they come."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        watch = asyncio.create_task(self._watch(receive))
+        try:
+            async for chunk in self._chunks:
+                if chunk is None:
+                    return
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            watch.cancel()
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if self._gone is not None:
+            self._gone()
+
+
+async def completions(call: Call, version: int) -> Response:
+    """Run an app; `version` is 1 or 2."""
+    body = call.params
+    issues = wire.check(body, _SCHEMA) or wire.check_messages(body.get("messages") or [])
+    if issues:
+        raise wire.InvalidError(issues)
+    try:
+        call.authorize()
+        app = call.find_app(suffix=True)
+        if app is None:
+            raise wire.user_error("appId is empty")
+        call.headers = call.state.count_request()
+        return await _run(call, app, version)
+    except wire.ApiError as exc:
+        if not body.get("stream") or exc.status == 429:
+            raise
+        return EventStream(_aiter(_frame("error", exc.frame)), call.headers)
+
+
+async def _run(call: Call, app: AppSpec, version: int) -> Response:
+    body, store, state = call.params, call.store, call.state
+    question, system, sent = _messages(body.get("messages") or [], app)
+    chat_id = (body.get("chatId") or "").strip() or wire.new_id()
+    recorded = chat_id != NO_RECORD
+    chat = store.chat(app.id, chat_id) if recorded else None
+    if (chat is not None and chat.status == GENERATING) or state.runs.get(app.id, chat_id):
+        raise wire.chat_is_generating()
+    records = store.records(app.id, chat_id) if recorded else []
+    data_id = body.get("responseChatItemId") or wire.new_id(16)
+    if any(record.dataId == data_id for record in records):
+        raise wire.user_error(f"Chat dataId already exists: {data_id}")
+    pending = _pending(records[-1].value) if records else None
+
+    message = "\n".join(item["text"]["content"] for item in question if "text" in item)
+    history = [(record.obj, record.text) for record in records if record.value] if records else sent
+    turn = Turn(app, message, state.model, state.settings.delay, history, system, pending=pending)
+    turn.number = 1 + sum(role == "Human" for role, _ in history)
+    turn.variables = {str(spec.get("key")): spec["defaultValue"] for spec in app.variables if "defaultValue" in spec}
+    turn.variables |= (chat.variables if chat else {}) | (body.get("variables") or {})
+    if pending is not None:
+        # The message answers a question of the first turn; that turn's own question is asked next, not remembered.
+        data_id, turn.history = records[-1].dataId, history[:-2]
+    # A turn that only asks back leaves the rules for the answer to the turn that gives one.
+    asking = turn.asks is not None
+    turn.rule = state.script.choose(app.id, message or turn.question, turn.number, only_http=asking)
+    if turn.rule is not None and turn.rule.http is not None:
+        return _http(turn.rule.http)
+
+    title = _title(app, message) if recorded and chat is None else None
+    if recorded:
+        store.begin(
+            app.id,
+            chat_id,
+            data_id,
+            None if pending else question,
+            title=title or "",
+            uid=body.get("customUid"),
+            source_name=_OWNER,
+            metadata=body.get("metadata"),
+        )
+    run = state.runs.start(turn, chat_id, data_id, records[-1].value if pending else [])
+    detail = bool(body.get("detail")) or app.kind == "plugin"
+    if not body.get("stream"):
+        await run.done()
+        return _whole(call, run, version, detail, title)
+    chunks = _stream(run, version, detail, title, state.settings.heartbeat)
+    # A v1 run ends when nobody listens any more, a v2 run goes on.
+    return EventStream(chunks, {**_STREAM_HEADERS, **call.headers}, run.stop if version == 1 else None)
+
+
+def _messages(messages: list[dict[str, Any]], app: AppSpec) -> tuple[list[dict[str, Any]], list[str], list[Any]]:
+    """The question as a record holds it, the system prompts, and the messages before."""
+    last = max((index for index, message in enumerate(messages) if message["role"] == "user"), default=None)
+    if last is None:
+        if app.kind != "plugin":
+            raise wire.user_error("messages is empty")
+        return [], [], []
+    roles = {"user": "Human", "assistant": "AI"}
+    earlier = [(roles.get(message["role"], "System"), _items(message.get("content"))) for message in messages[:last]]
+    texts = [(role, "\n".join(i["text"]["content"] for i in items if "text" in i)) for role, items in earlier]
+    system = [text for role, text in texts if role == "System"]
+    return _items(messages[last].get("content")), system, [pair for pair in texts if pair[0] != "System"]
+
+
+def _items(content: Any) -> list[dict[str, Any]]:
+    """The content of a message as items of a record."""
+    if not wire.is_list(content):
+        return [{"text": {"content": str(content or "")}, "type": "text"}]
+    items: list[dict[str, Any]] = []
+    for part in content:
+        match part:
+            case {"type": "text", "text": str(text)}:
+                items.append({"text": {"content": text}, "type": "text"})
+            case {"type": "image_url", "image_url": {"url": str(url)}}:
+                items.append({"file": {"type": "image", "name": "", "url": url}, "type": "file"})
+            case {"type": "file_url", "url": str(url)}:
+                items.append({"file": {"type": "file", "name": part.get("name", ""), "url": url}, "type": "file"})
+            case _:
+                pass
+    return items
+
+
+def _pending(value: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The interactive node that an answer ends with, if it still waits."""
+    interactive = value[-1].get("interactive") if value else None
+    return interactive if interactive and is_open(interactive) else None
+
+
+def _title(app: AppSpec, message: str) -> str:
+    return time.strftime("%Y-%m-%d %H:%M") if app.kind == "plugin" else message[:20]
+
+
+def _http(answer: dict[str, Any]) -> Response:
+    """A scripted HTTP answer."""
+    content = answer.get("body", "")
+    headers = {str(name): str(value) for name, value in answer.get("headers", {}).items()}
+    if isinstance(content, str):
+        return Response(content, answer.get("status", 200), headers, None if "content-type" in headers else "text/html")
+    return Response(wire.encode(content), answer.get("status", 200), {"content-type": "application/json", **headers})
+
+
+# --- whole answers ----------------------------------------------------------------------------------------------------
+
+
+def _whole(call: Call, run: Run, version: int, detail: bool, title: str | None) -> Response:
+    if run.cut:
+        return EventStream(_aiter([b'{"id":"', None]), {"content-type": "application/json; charset=utf-8"})
+    if run.failure is not None:
+        failure = {"code": 500, "statusText": "error", "data": None, **run.failure}
+        return wire.answer(call.request, failure, 500, call.headers)
+    payload: dict[str, Any] = {}
+    if detail:
+        payload |= {"responseData": run.nodes, "newVariables": run.turn.shown_variables}
+    if title is not None:
+        payload["title"] = title
+    if run.error is not None:
+        payload["error"] = run.error
+    message: dict[str, Any] = {"role": "assistant"}
+    items = run.items[run.start :]
+    texts = [item["text"]["content"] for item in items if "text" in item]
+    if detail and any("text" not in item for item in items):
+        message["content"] = [_item(item, version) for item in items]
+    elif texts or not items:
+        message["content"] = "\n".join(texts)
+    if run.reasoning:
+        message["reasoning_content"] = run.reasoning
+    choice = {"message": message, "finish_reason": "stop", "index": 0}
+    payload |= {"id": run.chat_id, "model": "", "usage": wire.USAGE, "choices": [choice]}
+    return wire.answer(call.request, payload, headers=call.headers)
+
+
+def _item(item: dict[str, Any], version: int) -> dict[str, Any]:
+    """An item of an answer: v2 leaves out the type, neither shows how an interactive node goes on."""
+    if "interactive" in item:
+        shown = {name: item["interactive"][name] for name in ("type", "params")}
+        item = {**item, "interactive": shown}
+    return item if version == 1 else {name: value for name, value in item.items() if name != "type"}
+
+
+# --- streams ----------------------------------------------------------------------------------------------------------
+
+
+def _frame(event: str | None, data: Any) -> Iterator[bytes]:
+    """A frame: FastGPT writes its two lines apart."""
+    if event is not None:
+        yield f"event: {event}\n".encode()
+    yield b"data: " + (data if isinstance(data, bytes) else wire.encode(data)) + b"\n\n"
+
+
+async def _aiter(chunks: Iterator[bytes] | list[bytes | None]) -> AsyncIterator[bytes | None]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def _stream(
+    run: Run, version: int, detail: bool, title: str | None, heartbeat: float
+) -> AsyncIterator[bytes | None]:
+    def shown(step: Step) -> Iterator[bytes]:
+        """Without detail there are only answers, and they are not named."""
+        answers = step.event in ("answer", "fastAnswer")
+        if answers or (detail and not (version == 1 and step.event == "flowNodeResponse")):
+            yield from _frame(step.event if detail else None, wire.answer_frame(step.data) if answers else step.data)
+
+    if title is not None:
+        for chunk in shown(Step("chatTitle", {"title": title})):
+            yield chunk
+    async with aclosing(run.steps(heartbeat)) as steps:
+        async for step in steps:
+            for chunk in shown(step):
+                yield chunk
+    if run.cut:
+        yield None
+        return
+    if run.failure is not None:
+        for chunk in _frame("error", run.failure):
+            yield chunk
+        return
+    ending = [*shown(Step("workflowDuration", {"durationSeconds": run.duration}))]
+    name = "answer" if detail else None
+    ending += _frame(name, wire.answer_frame({"content": None}, "stop"))
+    if detail and version == 1:
+        ending += _frame("flowResponses", run.nodes)
+    ending += _frame(name, b"[DONE]")
+    for chunk in ending:
+        yield chunk

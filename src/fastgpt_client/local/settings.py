@@ -1,0 +1,93 @@
+"""What a local server is told: its keys, its apps, its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+KINDS = ("chat", "select", "form", "plugin")
+DEFAULT_KEY = "fastgpt-local"
+
+ScriptSource = str | Path | Mapping[str, Any] | list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AppSpec:
+    """An app of the server.
+
+    `variables` are the declared ones, as `init` shows them in `chatConfig.variables`; `prompt` is the system prompt,
+    where `{{name}}` stands for a variable.
+    """
+
+    id: str
+    kind: str = "chat"
+    name: str = ""
+    intro: str = ""
+    variables: tuple[Mapping[str, Any], ...] = ()
+    prompt: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            raise ValueError("an app needs an id: write ID or ID:kind")
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown app kind {self.kind!r} of app {self.id!r}: use one of {', '.join(KINDS)}")
+        object.__setattr__(self, "variables", tuple(self.variables))
+
+    @classmethod
+    def parse(cls, text: str) -> AppSpec:
+        """Read `ID` or `ID:kind`."""
+        app_id, _, kind = text.strip().partition(":")
+        return cls(app_id.strip(), kind.strip() or "chat")
+
+    @property
+    def type(self) -> str:
+        """FastGPT's own word for the kind."""
+        return {"chat": "simple", "plugin": "plugin"}.get(self.kind, "advanced")
+
+
+_DEFAULT_APPS = ("local-app", "select-app:select", "form-app:form", "plugin-app:plugin")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set on a local server.
+
+    `rate_limit` is in requests a minute; `delay` the pause between two pieces of an answer; `require_app_id` asks for
+    an app id as FastGPT 4.16 does instead of falling back to the first app; `commercial` answers the commercial
+    endpoints (log charts).
+    """
+
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    apps: tuple[AppSpec, ...] = ()
+    db: str | Path = ":memory:"
+    model_url: str | None = None
+    model: str | None = None
+    model_key: str | None = field(default=None, repr=False)
+    script: ScriptSource | None = None
+    heartbeat: float = 10.0
+    rate_limit: int | None = None
+    delay: float = 0.005
+    require_app_id: bool = False
+    commercial: bool = True
+
+    def __post_init__(self) -> None:
+        # Lists, and apps written as text, are welcome.
+        keys = (self.api_keys,) if isinstance(self.api_keys, str) else tuple(self.api_keys)
+        apps = cast("Iterable[AppSpec | str]", self.apps or _DEFAULT_APPS)
+        specs = tuple(AppSpec.parse(app) if isinstance(app, str) else app for app in apps)
+        if len({app.id for app in specs}) < len(specs):
+            raise ValueError("two apps have the same id")
+        if not all(keys):
+            raise ValueError("an API key must not be empty")
+        if self.heartbeat <= 0:
+            raise ValueError("heartbeat must be more than 0 seconds")
+        if self.rate_limit is not None and self.rate_limit < 1:
+            raise ValueError("rate_limit must be at least 1 request a minute")
+        object.__setattr__(self, "api_keys", keys or (DEFAULT_KEY,))
+        object.__setattr__(self, "apps", specs)
+
+    def app(self, app_id: str) -> AppSpec | None:
+        """The app with this id."""
+        return next((app for app in self.apps if app.id == app_id), None)

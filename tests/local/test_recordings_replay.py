@@ -1,0 +1,235 @@
+"""Requests that a real FastGPT 4.16 answered, sent to the local server: the answers must have the same shape.
+
+Shape is: status, content type, the sequence of stream events, and the keys and types of the JSON, all the way down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from fastgpt_client.local import AppSpec, LocalServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CASES: list[dict[str, Any]] = json.loads(
+    gzip.decompress((Path(__file__).parent / "data" / "recordings-4.16.0.json.gz").read_bytes())
+)
+
+DIFFERENCES = {
+    "app-list": "the same keys; those of one permission role come in another order",
+    "app-list-parentId-null": "the same keys; those of one permission role come in another order",
+    "v1-disconnect": "the recording stops where its caller hung up; the replay reads to the end",
+    "v1-midstream-infra-error-detail": "there the database died after the run, here a script ends the run itself",
+}
+
+SIMPLE, VARS, SELECT = "6b03fe80a84cf3a64ddda058", "6b03fe80a84cf3a64ddda070", "6b03fe80a84cf3a64ddda088"
+FORM, PLUGIN, RAG = "6b03fe80a84cf3a64ddda0a0", "6b03fe80a84cf3a64ddda0b7", "6b03ffeda84cf3a64dddd18c"
+FIXED, TOOL, UPDATE = "6b03ffeda84cf3a64dddd1a4", "6b03ffeea84cf3a64dddd1d4", "6b03ffeea84cf3a64dddd1ec"
+EMPTY = "6b04026ca84cf3a64ddde23f"
+CITY = ({"key": "city", "label": "city", "type": "input"},)
+APPS = [
+    AppSpec(SIMPLE),
+    AppSpec(VARS, variables=CITY, prompt="City is {{city}}"),
+    AppSpec(SELECT, "select"),
+    AppSpec(FORM, "form"),
+    AppSpec(PLUGIN, "plugin"),
+    AppSpec(RAG),
+    AppSpec(FIXED),
+    AppSpec(TOOL),
+    AppSpec(UPDATE, variables=CITY, prompt="City {{city}}"),
+    AppSpec(EMPTY),
+]
+ECHO = "你好, echo: {question}"
+QUOTE = {"datasetId": "6b03ff8aa84cf3a64dddc9f9", "updateTime": "2026-11-23T08:55:42.930Z", "tokens": 7}
+RULES: list[dict[str, Any]] = [
+    {"app": FIXED, "fixed": True, "reply": "Fixed answer\\nline2"},
+    {"app": EMPTY, "fixed": True, "reply": ""},
+    {"app": UPDATE, "variables": {"city": "Oslo"}, "reply": ECHO},
+    {
+        "app": RAG,
+        "reply": ECHO,
+        "quotes": [
+            {**QUOTE, "id": "6b03ff8ea84cf3a64dddcc98", "collectionId": "6b03ff8ba84cf3a64dddca73", "q": "q", "a": "a"},
+            {**QUOTE, "id": "6b03ff8ea84cf3a64dddcc57", "collectionId": "6b03ff8ba84cf3a64dddca9b", "q": "text"}
+            | {"sourceId": "dataset/x.txt"},
+        ],
+    },
+    {
+        "app": TOOL,
+        "match": "[[tool]]",
+        "reply": ECHO,
+        "tools": [{"name": "My tool", "functionName": "tool1", "params": "{}", "response": "tool result text"}],
+    },
+    {"match": "[[think]]", "reasoning": "let me think", "reply": ECHO},
+    {"match": "[[empty]]", "reply": ""},
+    {"match": "[[error-before]]", "error": "500 stub provider exploded"},
+    {"match": "[[error-401]]", "error": "401 Incorrect API key provided"},
+    {"match": "[[error-429]]", "error": "429 Rate limit reached"},
+    {"match": "[[stall]]", "wait": 0.25, "reply": ECHO},
+    {"match": "[[hold]]", "wait": 60, "reply": ECHO},
+]
+# The recorded model broke streams only.
+STREAM_RULES = [
+    {"match": "[[error-mid]]", "reply": "你好, echo: [[", "error": "stub mid-stream failure"},
+    {"match": "[[drop-mid]]", "reply": "你好, echo: [[", "error": "terminated"},
+    {"match": "database dies", "reply": ECHO, "stream_error": {"message": "Connection operation buffering timed out"}},
+]
+LAST = [{"reply": ECHO}]
+
+
+class Servers:
+    """One server for each way the recorded one was set up."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self.seen: set[str] = set()
+
+        def start(rules: list[dict[str, Any]], **settings: Any) -> httpx2.Client:
+            fixed: dict[str, Any] = {"api_keys": ["fastgpt-secret"], "apps": APPS, "commercial": False, "delay": 0}
+            server = stack.enter_context(LocalServer(script=rules, **(fixed | settings)))
+            client = httpx2.Client(base_url=server.base_url, timeout=20, trust_env=False)
+            client.headers["authorization"] = "Bearer fastgpt-secret"
+            return stack.enter_context(client)
+
+        self.main = start([*RULES, *STREAM_RULES, *LAST], require_app_id=True)
+        self.whole = start([*RULES, *LAST], require_app_id=True)
+        self.legacy = start(LAST)
+        self.stall = start([*RULES, *LAST], heartbeat=0.1)
+        self.limited = start(LAST, rate_limit=1)
+        self.limited.post("/api/v1/chat/completions", json={"messages": [{"role": "user", "content": "x"}]})
+
+    def pick(self, case: dict[str, Any]) -> httpx2.Client:
+        name = case["name"]
+        if "ratelimit" in name:
+            return self.limited
+        if re.match(r"v\d-legacy", name):
+            return self.legacy
+        if re.match(r"v\d-provider-(error|drop)-mid-json|v1-infra-error-json", name):
+            return self.whole
+        return self.stall if "heartbeat" in name else self.main
+
+    def say(self, text: str, **body: Any) -> None:
+        self.seen.add(body["chatId"])
+        message = {"role": "user", "content": text}
+        self.main.post("/api/v1/chat/completions", json={"appId": SIMPLE, "messages": [message], **body})
+
+    @contextlib.contextmanager
+    def held(self, **body: Any) -> Iterator[None]:
+        """A chat that is busy."""
+        body = {"appId": SIMPLE, "messages": [{"role": "user", "content": "[[hold]]"}], "stream": True, **body}
+        with self.main.stream("POST", "/api/v2/chat/completions", json=body):
+            yield
+            self.main.post("/api/v2/chat/stop", json=body)
+
+    @contextlib.contextmanager
+    def state(self, case: dict[str, Any]) -> Iterator[None]:
+        """What must be so before a case that does not stand on its own."""
+        name, body = case["name"], json.loads(case["body"]) if case["body"].startswith("{") else {}
+        chat = body.get("chatId", "")
+        if re.match(r"v\d-(concurrent-second|after-disconnect|stop-call)", name):
+            with self.held(chatId=chat):
+                yield
+            return
+        if name == "v2-disconnect-record-2s":
+            self.main.delete("/api/core/chat/history/delHistory", params={"appId": SIMPLE, "chatId": chat})
+            with self.held(chatId=chat):
+                yield
+            return
+        if re.match(r"v\d-(userSelect|formInput)-(2|invalid-option-2)", name) and chat not in self.seen:
+            self.say("start please", appId=body["appId"], chatId=chat)
+        elif re.search(r"chat-variables-stream$", name) and chat not in self.seen:
+            self.say("hi", appId=VARS, chatId=chat)
+        elif re.search(r"dup-responseChatItemId", name):
+            self.say("hi", chatId=chat, responseChatItemId=body["responseChatItemId"])
+        elif re.search(r"record-after|generated-id|v1-disconnect-record|quote-records", name) and chat not in self.seen:
+            self.say("hi", chatId=chat, appId=body["appId"])
+        elif name == "v2-long-chatId":
+            self.say("hi", chatId=chat)
+        self.seen.add(chat)
+        yield
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    with contextlib.ExitStack() as stack:
+        yield Servers(stack)
+
+
+def shape(value: Any) -> Any:
+    """Keys and types; of a list, what its items have, each kind of item for itself."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        kinds: dict[str, Any] = {}
+        for item in value:
+            kind = (
+                next((item[key] for key in ("moduleType", "obj") if key in item), "") if isinstance(item, dict) else ""
+            )
+            kinds[kind] = merge(kinds.get(kind), shape(item))
+        return [kinds]
+    if value is None or isinstance(value, bool):
+        return str((value is None and "null") or "boolean")
+    return "string" if isinstance(value, str) else "number"
+
+
+def merge(one: Any, other: Any) -> Any:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {key: merge(one.get(key), other.get(key)) for key in {**one, **other}}
+    if isinstance(one, list) and isinstance(other, list):
+        return [merge(one[0], other[0])]
+    return one if other is None or one == other else other if one is None else [str(one), str(other)]
+
+
+def events(text: str) -> list[tuple[str | None, Any]]:
+    found: list[tuple[str | None, Any]] = []
+    for frame in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in frame.strip("\n").split("\n") if ": " in line)
+        if "data" in fields:
+            data = fields["data"] if fields["data"] == "[DONE]" else shape(json.loads(fields["data"]))
+            if not found or found[-1] != (fields.get("event"), data):
+                found.append((fields.get("event"), data))
+    return found
+
+
+def seen(status: int, kind: str | None, text: str) -> tuple[Any, ...]:
+    if "data: " in text:
+        return status, kind, events(text)
+    if kind is not None and "json" in kind:
+        return status, kind, shape(json.loads(text))
+    return status, kind, "HTML" if kind is not None and "html" in kind else text
+
+
+def replay(servers: Servers, case: dict[str, Any]) -> tuple[Any, ...]:
+    client = servers.pick(case)
+    body = case["body"].encode()
+    if size := re.fullmatch(r"<(\d+) bytes>", case["body"]):
+        body = b" " * int(size[1])
+    headers = {"content-type": "application/json", **case["headers"]}
+    with servers.state(case):
+        request = client.build_request(case["method"], case["url"], content=body, headers=headers)
+        if "authorization" not in case["headers"]:
+            del request.headers["authorization"]
+        response = client.send(request)
+    assert response.headers.get("content-encoding") == case["encoding"]
+    return seen(response.status_code, response.headers.get("content-type"), response.text)
+
+
+def test_the_same_shape(servers: Servers) -> None:
+    """Exactly the cases listed as different differ, so that the list can only become shorter."""
+    different: dict[str, tuple[Any, Any]] = {}
+    for case in CASES:
+        expected = seen(case["status"], case["type"], case["answer"])
+        got = replay(servers, case)
+        if json.dumps(got) != json.dumps(expected):  # which sees the order of the keys too
+            different[case["name"]] = (got, expected)
+    for name in different.keys() - DIFFERENCES.keys():
+        print(name, *different[name], sep="\n")
+    assert different.keys() == DIFFERENCES.keys()

@@ -55,8 +55,8 @@ class Pool(Generic[C]):
     __slots__ = ("busy", "client")
 
     def __init__(self, client: C) -> None:
-        self.client = client
-        self.busy = 0
+        self.client: C = client
+        self.busy: int = 0
 
 
 class Transport(msgspec.Struct, frozen=True):

@@ -54,11 +54,11 @@ class Answer:
         lease: Lease,
         error_of: Callable[[Exception], APIConnectionError | None],
     ) -> None:
-        self.http = http
-        self.session = session
-        self.timeout = timeout
-        self.lease = lease  # of a place in the connection pool, as long as the body is not read
-        self.error_of = error_of  # the transport's exceptions as ours
+        self.http: httpx2.Response = http
+        self.session: Session = session
+        self.timeout: Timeout = timeout
+        self.lease: Lease = lease  # of a place in the connection pool, as long as the body is not read
+        self.error_of: Callable[[Exception], APIConnectionError | None] = error_of  # the transport's exceptions as ours
         self.content: bytes | None = None
         self.source: object = None  # the pieces of a stream, once reading began: the next loop goes on with them
 
@@ -358,7 +358,7 @@ class ChatResponse(Response[ChatCompletion]):
 
     def __init__(self, answer: Answer, chatId: str) -> None:
         self._answer = answer
-        self.chatId = chatId
+        self.chatId: str = chatId
         self._events = EventStream(chatId, answer.session.redact)
         self._deadline: float | None = None
         if answer.content is None:

@@ -86,11 +86,11 @@ class Session:
             key = _check_key(key)
             if found := _APP_SUFFIX.match(key):
                 key, suffix = found[1], found[2]
-        self.base_url = normalize_base_url(base_url)
-        self.app_id = app_id or os.environ.get("FASTGPT_APP_ID") or suffix
-        self.timeout = Timeout.of(timeout)
-        self.max_retries = _check_count("max_retries", max_retries)
-        self.retry_delay = _check_seconds("retry_delay", retry_delay)
+        self.base_url: str = normalize_base_url(base_url)
+        self.app_id: str | None = app_id or os.environ.get("FASTGPT_APP_ID") or suffix
+        self.timeout: Timeout = Timeout.of(timeout)
+        self.max_retries: int = _check_count("max_retries", max_retries)
+        self.retry_delay: float = _check_seconds("retry_delay", retry_delay)
         self._key = key
         self.headers: dict[str, str] = {
             "user-agent": f"fastgpt-client/{__version__}",

@@ -50,7 +50,7 @@ class _Conversation(Lender[IO]):
         self._io = chat._io  # pyright: ignore[reportPrivateUsage]
         self._chat = _ChatSteps(chat)
         self._last: ChatResponse | None = None
-        self.chatId = chatId or new_chat_id()
+        self.chatId: str = chatId or new_chat_id()
         self.appId = appId
         self.variables: dict[str, object] = dict(variables or {})
         self.customUid = customUid

@@ -156,7 +156,7 @@ class NodeError(FastGPTError):
         from ._error_texts import NODE_MEANINGS
 
         super().__init__(message, node)
-        self.message = NODE_MEANINGS.get(message, message)
+        self.message: str = NODE_MEANINGS.get(message, message)
         self.node = node
         self.reply = reply
 

@@ -619,7 +619,7 @@ class ReplyBuilder:
     )
 
     def __init__(self, chatId: str = "") -> None:
-        self.chatId = chatId
+        self.chatId: str = chatId
         self.title: str | None = None
         self.duration: float | None = None
         self.interactive: Interactive | None = None

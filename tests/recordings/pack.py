@@ -32,9 +32,7 @@ def pack(recordings: Path) -> list[dict[str, Any]]:
         answer: dict[str, Any] = {
             "status": response["status"],
             "headers": {
-                name: value
-                for name, value in headers.items()
-                if name in HEADERS or name.startswith("x-ratelimit-")
+                name: value for name, value in headers.items() if name in HEADERS or name.startswith("x-ratelimit-")
             },
         }
         if headers.get("transfer-encoding") == "chunked":

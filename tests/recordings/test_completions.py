@@ -84,9 +84,7 @@ class Server:
         self.received: JSON = {}  # the request that is answered: path, headers, body
         self.extra: dict[str, bytes] = {}  # answers besides the recordings, already in the form of the wire
         self._loop = asyncio.new_event_loop()
-        self._server: asyncio.Server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0)
-        )
+        self._server: asyncio.Server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         self._serving: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -355,9 +353,7 @@ def test_recording(face: Face, server: Server, key: str) -> None:
     assert in_full[0] == in_full[1] == in_full[2]
     if key in STREAMS:
         frames = derive.frames(derive.body_text(RECORDINGS[key]))
-        assert in_full[0] == [
-            {"event": name, "data": json.loads(data)} for name, data in frames if data != "[DONE]"
-        ]
+        assert in_full[0] == [{"event": name, "data": json.loads(data)} for name, data in frames if data != "[DONE]"]
 
 
 def test_expectations_are_those_of_the_recordings() -> None:

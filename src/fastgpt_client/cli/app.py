@@ -10,7 +10,7 @@ import typer
 from .._session import DEFAULT_BASE_URL
 from .._version import __version__
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="FastGPT from the command line, and a local FastGPT-compatible server.",
     no_args_is_help=True,
     add_completion=False,

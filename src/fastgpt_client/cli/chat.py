@@ -19,7 +19,7 @@ NO_SERVER = """No FastGPT server is configured. Two commands get you one to try:
 
 For a FastGPT of your own set FASTGPT_BASE_URL and FASTGPT_API_KEY (and FASTGPT_APP_ID where the key is for no one app)."""
 
-notes = Console(stderr=True, highlight=False)
+notes: Console = Console(stderr=True, highlight=False)
 
 
 def talk(

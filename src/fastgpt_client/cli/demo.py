@@ -13,7 +13,7 @@ from rich.table import Table
 from ..clients import AsyncFastGPTClient, FastGPTClient
 from ..local import LocalServer
 
-out = Console(highlight=False)
+out: Console = Console(highlight=False)
 
 
 def run_demo() -> int:

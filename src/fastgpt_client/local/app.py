@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .settings import AppSpec, Settings
 
-logger = logging.getLogger("fastgpt_client.local")
+logger: logging.Logger = logging.getLogger("fastgpt_client.local")
 
 _HOME = """<!doctype html><html lang="en"><title>fastgpt-client</title><h1>fastgpt-client local server</h1>
 <p>A FastGPT-compatible server for development and tests. Its API is under <code>/api</code>.</p></html>"""

@@ -26,10 +26,10 @@ class State:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.script = Script.load(settings.script)
-        self.store = Store(settings.db)
-        self.runs = Runs(self.store)
-        self.started = time.time()
+        self.script: Script = Script.load(settings.script)
+        self.store: Store = Store(settings.db)
+        self.runs: Runs = Runs(self.store)
+        self.started: float = time.time()
         self.model: Model = Responder(settings.delay)
         if settings.model_url:
             self.model = OpenAIModel(settings.model_url, settings.model, settings.model_key)
@@ -65,7 +65,7 @@ class Call:
 
     def __init__(self, state: State, request: Request, params: dict[str, Any]) -> None:
         self.state = state
-        self.store = state.store
+        self.store: Store = state.store
         self.request = request
         self.params = params
         self.headers: dict[str, str] = {}

@@ -121,8 +121,10 @@ class OpenAIModel:
     def __init__(self, url: str, name: str | None, key: str | None) -> None:
         base = url.rstrip("/").removesuffix("/chat/completions")
         # `https://host` means `https://host/v1`; any other path is taken as it is.
-        self.url = f"{base}/v1/chat/completions" if re.fullmatch(r"\w+://[^/]+", base) else f"{base}/chat/completions"
-        self.name = name or "default"
+        self.url: str = (
+            f"{base}/v1/chat/completions" if re.fullmatch(r"\w+://[^/]+", base) else f"{base}/chat/completions"
+        )
+        self.name: str = name or "default"
         self._key = key
         self._client: httpx2.AsyncClient | None = None
 

@@ -15,7 +15,7 @@ from .workflow import Step, Turn, steps
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-logger = logging.getLogger("fastgpt_client.local")
+logger: logging.Logger = logging.getLogger("fastgpt_client.local")
 
 NO_RECORD = "NO_RECORD_HISTORIES"
 """The chat id that leaves no trace."""
@@ -30,12 +30,12 @@ class Run:
         self.data_id = data_id
         self.items = earlier
         """What the record holds: that of an interactive turn is continued by the next."""
-        self.start = len(earlier)
-        self.reasoning = ""
+        self.start: int = len(earlier)
+        self.reasoning: str = ""
         self.nodes: list[dict[str, Any]] = []
         self.duration: float = 0
         self.failure: dict[str, Any] | None = None
-        self.cut = False
+        self.cut: bool = False
         self._runs = runs
         self._queue: asyncio.Queue[Step | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._drive())

@@ -97,7 +97,7 @@ class LocalServer:
         **settings: Any,
     ) -> None:
         specs: Any = tuple(apps)  # `Settings` reads those that are texts
-        self.settings = Settings(api_keys=tuple(api_keys), apps=specs, **settings)
+        self.settings: Settings = Settings(api_keys=tuple(api_keys), apps=specs, **settings)
         self._host = host
         self._port = port
         self._server: _Server | None = None

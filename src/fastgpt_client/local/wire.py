@@ -64,7 +64,7 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.plain = name == "error"
+        self.plain: bool = name == "error"
         self.payload: dict[str, Any] = {"code": code, "statusText": name, "message": message, "data": None}
         if kind is not None:
             self.payload["errorType"] = kind

@@ -1,0 +1,38 @@
+"""What a type checker must see of the async clients. Never run: pyright strict and mypy read it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, assert_type
+
+from fastgpt_client import AsyncChatClient, AsyncConversation, AsyncFastGPTClient, ChatResponse, Reply, Response
+from fastgpt_client.models._base import Page
+from fastgpt_client.models.apps import App, AppLogsChart
+from fastgpt_client.models.chat import ChatHistory, StopResult
+
+
+async def use() -> None:
+    async with AsyncChatClient() as client:
+        pending = client.create_chat_completion(messages=[{"role": "user", "content": "hi"}], chatId=None, stream=True)
+        assert_type(pending, Coroutine[Any, Any, ChatResponse])
+        response = await pending
+        assert_type(await response.areply(), Reply)
+        assert_type([piece async for piece in response.aiter_answer()], list[str])
+        assert_type(await client.stop_chat("c"), Response[StopResult])
+        assert_type(await client.get_chat_histories("app", 0, 20, "api"), Response[Page[ChatHistory]])
+        assert_type(await AsyncChatClient.stop_chat(client, "c"), Response[StopResult])
+        _ = await client.create_chat_completion(mesages=[])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        _ = await client.create_chat_completion([], chatId=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+        conversation = client.conversation()
+        assert_type(conversation, AsyncConversation)
+        assert_type(await conversation.send("hi"), Reply)
+        assert_type(await conversation.stream("hi"), ChatResponse)
+        async with conversation.stream("hi") as opened:
+            assert_type(opened, ChatResponse)
+
+    async with AsyncFastGPTClient() as everything:
+        assert_type(everything.chat, AsyncChatClient)
+        assert_type((await everything.apps.list_apps()).data, list[App])
+        chart = await everything.apps.get_app_logs_chart("a", "2026-01-01", "2026-01-02", source=["api"])
+        assert_type(chart.data, AppLogsChart)

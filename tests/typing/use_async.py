@@ -13,8 +13,9 @@ from fastgpt_client.models.chat import ChatHistory, StopResult
 
 async def use() -> None:
     async with AsyncChatClient() as client:
-        pending = client.create_chat_completion(messages=[{"role": "user", "content": "hi"}], chatId=None, stream=True)
-        assert_type(pending, Coroutine[Any, Any, ChatResponse])
+        messages = [{"role": "user", "content": "hi"}]
+        call = client.create_chat_completion(messages=messages, chatId=None, stream=True)
+        pending = assert_type(call, Coroutine[Any, Any, ChatResponse])
         response = await pending
         assert_type(await response.areply(), Reply)
         assert_type([piece async for piece in response.aiter_answer()], list[str])

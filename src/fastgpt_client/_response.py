@@ -538,20 +538,20 @@ class EventStream:
 
     def finish(self) -> Iterator[StreamEvent]:
         rest = self._splitter.finish()
-        frame = parse_lines(rest) if rest.strip() else None
+        frame = parse_lines(rest) if rest else None
         if frame is not None and frame[1] == b"[DONE]":
             self.done = True
         elif frame is not None:
             event = self._decode(*frame)  # a last frame without its blank line counts if it is whole
             self.builder.add(event)
             yield event
-        if not self.done or (rest.strip() and frame is None):
+        if not self.done or (rest and frame is None):
             raise self._failed(StreamError("the stream ended before the answer was complete", self.builder.build()))
         self.over = True
 
     def complete(self) -> bool:
         """Whether the connection may break now without loss: ``[DONE]`` was seen, and no frame is half here."""
-        if self.done and not self._splitter.finish().strip():
+        if self.done and not self._splitter.finish():
             self.over = True
         return self.over
 

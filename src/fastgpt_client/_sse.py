@@ -64,7 +64,7 @@ class FrameSplitter(_Newlines):
 
     def finish(self) -> bytes:
         """What the stream ended with, without the blank line that completes a frame."""
-        rest = bytes(self._pending)
+        rest = bytes(self._pending).strip(b"\n")
         self._pending.clear()
         self._searched = 0
         return rest

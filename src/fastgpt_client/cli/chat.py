@@ -17,7 +17,7 @@ NO_SERVER = """No FastGPT server is configured. Two commands get you one to try:
   fastgpt-client serve                                   (leave it running, in another terminal)
   fastgpt-client chat --api-key fastgpt-local "Hello!"
 
-For a FastGPT of your own set FASTGPT_BASE_URL and FASTGPT_API_KEY (and FASTGPT_APP_ID where the key is for no one app)."""
+For a FastGPT of your own set FASTGPT_BASE_URL and FASTGPT_API_KEY, and FASTGPT_APP_ID where the key does not say it."""
 
 notes: Console = Console(stderr=True, highlight=False)
 

@@ -56,8 +56,8 @@ def envelope(code: int, statusText: str = "", message: str = "", **more: object)
         (envelope(500005, "aiPointsNotEnough"), 500, QuotaError, "points"),
         (envelope(400, "error", "Data validation error"), 400, ValidationError, "validation"),
         (envelope(500, "error", "messages is empty"), 500, ValidationError, "messages is empty"),
-        (envelope(500, "error", "appId is empty"), 500, WrongKeyKindError, "no app"),
-        (envelope(500, "", "app is empty"), 500, WrongKeyKindError, "no app"),
+        (envelope(500, "error", "appId is empty"), 500, WrongKeyKindError, "bound to no app"),
+        (envelope(500, "", "app is empty"), 500, NotFoundError, "app does not exist"),
         (
             envelope(500, "error", "Key is error. You need to use the app key rather than the account key."),
             500,

@@ -567,7 +567,7 @@ class EventStream:
                 return decode_event(b"error", self._redact(data.decode("utf-8", "replace")).encode())
             return event
         except ValueError as error:
-            shown = data[:80].decode("utf-8", "replace")
+            shown = self._redact(data.decode("utf-8", "replace"))[:80]
             raise self._failed(
                 StreamParseError(f"an event cannot be decoded: {shown!r}", self.builder.build(), error)
             ) from error

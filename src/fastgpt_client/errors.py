@@ -240,11 +240,12 @@ _SENTENCES: list[tuple[re.Pattern[str], type[APIError], str | None, str | None]]
         _APP_NEEDED,
     ),
     (
-        re.compile("appId is empty|^app is empty"),
+        re.compile("appId is empty"),
         WrongKeyKindError,
-        "no app: the key is bound to none, or the app is unknown",
+        "the key is bound to no app, and the request names none",
         _APP_NEEDED,
     ),
+    (re.compile("^app is empty"), NotFoundError, "the app does not exist", "check appId"),  # 4.14 and before
     (
         re.compile("未配置商业版链接|Commercial version not configured"),
         CommercialOnlyError,

@@ -9,9 +9,8 @@ import httpx2
 import pytest
 
 from fastgpt_client import APIConnectionError, APIError, ArgumentError, ChatClient, RateLimitError, ServerError, Timeout
+from fastgpt_client._answer import Answer
 from fastgpt_client._flow import MAX_DELAY, Read, Send, Sleep, exchange
-from fastgpt_client._io import Lease
-from fastgpt_client._response import Answer
 from fastgpt_client._session import Session
 from fastgpt_client.api.apps import AppApi
 from fastgpt_client.api.chat import ChatApi
@@ -36,7 +35,7 @@ def answer(session: Session, status: int, body: bytes = b"", **headers: str) -> 
     http = httpx2.Response(
         status, headers={name.replace("_", "-"): value for name, value in headers.items()}, content=body
     )
-    return Answer(http, session, Timeout(), Lease(None), lambda error: None)
+    return Answer(http, session, Timeout(), lambda: None)
 
 
 def drive(flow: Generator[Any, Any, Any], calls: Calls, *outcomes: Any) -> tuple[Any, list[Send], list[float]]:

@@ -1,8 +1,7 @@
 """The Python SDK for FastGPT. See README.md."""
 
-from ._call import Options
 from ._response import ChatResponse, Response
-from ._session import Timeout
+from ._session import Options, Timeout
 from ._version import __version__
 from .api.chat import NO_HISTORY
 from .clients import (

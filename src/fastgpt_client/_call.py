@@ -1,56 +1,21 @@
-"""A request as data (:class:`Call`), and :class:`endpoint`, which lends the function that makes one to both worlds.
-
-An endpoint is written once, as a pure function of its arguments::
-
-    class ChatApi(Api[IO]):
-        @endpoint
-        def stop_chat(self, chatId: str, **options: Unpack[Options]) -> Call[Response[StopResult]]:
-            '''Stop the run …'''
-            return self._call("POST", "/v2/chat/stop", StopResult, {"chatId": chatId}, options)
-
-``ChatClient().stop_chat(…)`` then returns ``Response[StopResult]`` and ``AsyncChatClient().stop_chat(…)`` a coroutine
-of it, with names, defaults and docstring intact for people, editors and type checkers.
-"""
+"""A request as data. Nothing is sent by making one."""
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypedDict, TypeVar, cast, overload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from ._flow import exchange
-from ._response import Response
-from .errors import ArgumentError
-
 if TYPE_CHECKING:
-    from ._flow import Flow
-    from ._io import AsyncIO, FlowIO, SyncIO
-    from ._response import Answer
-    from ._session import Session, Timeout
+    from ._answer import Answer
+    from ._session import Options
 
-P = ParamSpec("P")
-T = TypeVar("T")
 R = TypeVar("R")
-IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
-
-
-class Options(TypedDict, total=False):
-    """What every call takes besides FastGPT's own parameters.
-
-    ``timeout``: seconds, or a :class:`Timeout`, for this call. ``max_retries``: how often to try again.
-    ``extra_headers``: sent besides the client's. ``extra_body``: fields that this version has no parameter for.
-    """
-
-    timeout: float | Timeout | None
-    max_retries: int
-    extra_headers: Mapping[str, str]
-    extra_body: Mapping[str, object]
 
 
 class Call(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
-    """A request: what to send and how to read the answer. Nothing is sent by making one."""
+    """What to send, and how to read the answer."""
 
     method: str
     path: str  # below …/api
@@ -60,140 +25,3 @@ class Call(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     idempotent: bool = False  # may be sent again when it is unknown whether the server acted
     stream: bool = False
     options: Options = {}
-
-
-class Lender(Generic[IO]):
-    """Lends its way of waiting to endpoints and flows."""
-
-    _asynchronous: ClassVar[bool] = False
-    _io: IO
-
-
-class Api(Lender[IO]):
-    """What the endpoints of an area need from the client that has them."""
-
-    _session: Session
-
-    def _app(self, appId: str | None) -> str | None:
-        """The app that is meant: the argument, else the client's. Keys that are bound to an app (4.18) need none."""
-        return appId or self._session.app_id
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        payload: type[T],
-        arguments: Mapping[str, object],
-        options: Options,
-        *,
-        idempotent: bool | None = None,
-    ) -> Call[Response[T]]:
-        """A call that is answered with FastGPT's envelope around ``payload``; GET and DELETE carry a query."""
-        given = without_none(arguments)
-        query = method in ("GET", "DELETE")
-        return Call(
-            method=method,
-            path=path,
-            read=lambda answer: Response(answer, payload),
-            params=given if query else {},
-            body=None if query else given,
-            idempotent=method in ("GET", "PUT", "DELETE") if idempotent is None else idempotent,
-            options=options,
-        )
-
-
-def without_none(arguments: Mapping[str, object]) -> dict[str, Any]:
-    """FastGPT reads a missing field and ``null`` the same in most places, and not in all: None never leaves."""
-    return {name: value for name, value in arguments.items() if value is not None}
-
-
-A = TypeVar("A", bound=Lender[Any])
-
-
-class _Lent(Generic[A, P, R]):
-    """Lends a function to clients: as it is to a sync client, as a coroutine function to an async one.
-
-    Both are made when the class is, as real functions, so that ``help()``, ``inspect.signature``,
-    ``inspect.iscoroutinefunction`` and ``AsyncMock(spec=AsyncChatClient)`` see what they expect.
-    """
-
-    def __init__(
-        self, function: Callable[..., Any], run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
-    ) -> None:
-        def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            return self._io.run(run(self, args, kwargs))
-
-        async def acall(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            return await self._io.run(run(self, args, kwargs))
-
-        shown = _returning_result(function)
-        for made in (call, acall):
-            made.__name__, made.__qualname__, made.__module__ = (
-                function.__name__,
-                function.__qualname__,
-                function.__module__,
-            )
-            made.__doc__ = function.__doc__
-            made.__dict__["__wrapped__"] = shown  # inspect.signature follows it
-        self._functions = (call, acall)
-        self.__doc__ = function.__doc__
-
-    @overload
-    def __get__(self, obj: None, owner: type[Lender[SyncIO]]) -> Callable[Concatenate[Any, P], R]: ...
-    @overload
-    def __get__(
-        self, obj: None, owner: type[Lender[AsyncIO]]
-    ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]: ...
-    @overload
-    def __get__(self, obj: Lender[SyncIO], owner: Any = None) -> Callable[P, R]: ...
-    @overload
-    def __get__(self, obj: Lender[AsyncIO], owner: Any = None) -> Callable[P, Coroutine[Any, Any, R]]: ...
-    @overload
-    def __get__(self, obj: Lender[FlowIO], owner: Any = None) -> Callable[P, Flow[R]]: ...
-    def __get__(self, obj: Any, owner: Any = None) -> Any:
-        call, acall = self._functions
-        function = acall if getattr(owner or obj, "_asynchronous", False) else call
-        return function if obj is None else types.MethodType(function, obj)
-
-
-class endpoint(_Lent[A, P, R]):  # noqa: N801  # reads as a decorator
-    """Marks a function that makes a :class:`Call`: the client sends it."""
-
-    def __init__(self, build: Callable[Concatenate[A, P], Call[R]]) -> None:
-        super().__init__(build, lambda self, args, kwargs: exchange(build(self, *args, **kwargs), self._session))
-
-
-class flow(_Lent[A, P, R]):  # noqa: N801
-    """Marks a generator function that yields steps (see ``_flow``): the client carries them out."""
-
-    def __init__(self, steps: Callable[Concatenate[A, P], Flow[R]]) -> None:
-        super().__init__(steps, lambda self, args, kwargs: steps(self, *args, **kwargs))
-
-
-def _returning_result(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A copy whose annotation says what the caller gets: ``Call[X]`` and ``Flow[X]`` become ``X``."""
-    source = cast("types.FunctionType", function)
-    copy = types.FunctionType(
-        source.__code__, source.__globals__, source.__name__, source.__defaults__, source.__closure__
-    )
-    copy.__kwdefaults__ = source.__kwdefaults__
-    copy.__annotations__ = dict(source.__annotations__)
-    returns = str(copy.__annotations__.get("return", ""))
-    copy.__annotations__["return"] = returns[returns.find("[") + 1 : -1]
-    return copy
-
-
-def check_messages(messages: Iterable[Mapping[str, object]]) -> list[Mapping[str, object]]:
-    """Refuse what FastGPT would answer with an opaque error, and what would be sent letter by letter."""
-    if isinstance(messages, (str, bytes, Mapping)):
-        raise ArgumentError(
-            f"messages must be a list of messages, not {messages!r:.80}; for one question: "
-            '[{"role": "user", "content": "…"}]'
-        )
-    checked = list(messages)
-    for position, message in enumerate(checked):
-        if not isinstance(cast("object", message), Mapping) or "role" not in message:
-            raise ArgumentError(
-                f'messages[{position}] must be like {{"role": "user", "content": "…"}}, not {message!r:.80}'
-            )
-    return checked

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import msgspec
 
 from . import _json
-from ._response import Answer, retry_after
+from ._answer import Answer, retry_after
 from ._versions import OLDER_FORMS, Form
 from .errors import APIConnectionError, APIError, ArgumentError, RateLimitError
 

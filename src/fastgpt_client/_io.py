@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
 
+from ._answer import Answer, connection_error
 from ._flow import Collect, Read, Send, Sleep, Step
-from ._response import Answer
-from .errors import APIConnectionError, APITimeoutError, ArgumentError, FastGPTError
+from .errors import APIConnectionError, ArgumentError, FastGPTError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -38,10 +38,9 @@ class Lease:
 
     __slots__ = ("_pool",)
 
-    def __init__(self, pool: Pool[Any] | None) -> None:
-        self._pool = pool
-        if pool is not None:
-            pool.busy += 1
+    def __init__(self, pool: Pool[Any]) -> None:
+        self._pool: Pool[Any] | None = pool
+        pool.busy += 1
 
     def release(self) -> None:
         pool, self._pool = self._pool, None
@@ -152,7 +151,7 @@ class SyncIO:
                     return raised(error, answer.session)
                 finally:
                     answer.http.close()
-                    answer.lease.release()
+                    answer.release()
                 return answer
             case Sleep(seconds):
                 return time.sleep(seconds)
@@ -166,7 +165,7 @@ class SyncIO:
         except BaseException as error:
             lease.release()
             return raised(error, step.session)
-        return Answer(http, step.session, step.timeout, lease, lambda error: as_connection_error(error, step.session))
+        return Answer(http, step.session, step.timeout, lease.release)
 
     def close(self) -> None:
         for client in self.connections.close():
@@ -200,7 +199,7 @@ class AsyncIO:
                     return raised(error, answer.session)
                 finally:
                     await answer.http.aclose()
-                    answer.lease.release()
+                    answer.release()
                 return answer
             case Sleep(seconds):
                 return await asyncio.sleep(seconds)
@@ -214,7 +213,7 @@ class AsyncIO:
         except BaseException as error:
             lease.release()
             return raised(error, step.session)
-        return Answer(http, step.session, step.timeout, lease, lambda error: as_connection_error(error, step.session))
+        return Answer(http, step.session, step.timeout, lease.release)
 
     async def close(self) -> None:
         for client in self.connections.close():
@@ -265,45 +264,9 @@ def _timeouts(timeout: Timeout, stream: bool) -> dict[str, float | None]:
     return {"connect": timeout.connect, "read": quiet, "write": quiet, "pool": timeout.reply}
 
 
-# The transport's exceptions → ours ------------------------------------------------------------------------------------
-
-# By name, so that httpx2 need not be imported and clients of the older httpx are understood too.
-_UNSENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"}
-
-
 def raised(error: BaseException, session: Session) -> APIConnectionError:
     """The outcome that a flow is told; raises what is no matter of the connection."""
-    found = as_connection_error(error, session)
+    found = connection_error(error, session)
     if found is None:
         raise error
     return found
-
-
-def as_connection_error(error: BaseException, session: Session) -> APIConnectionError | None:
-    names = [kind.__name__ for kind in type(error).__mro__]
-    if "TransportError" not in names and "DecodingError" not in names:
-        return None
-    where = session.shown_url
-    said = session.redact(str(error)) or names[0]
-    ours: APIConnectionError
-    if "TimeoutException" in names:
-        what = {
-            "ConnectTimeout": "no connection",
-            "PoolTimeout": "no free connection",
-            "WriteTimeout": "the request could not be sent",
-        }
-        ours = APITimeoutError(f"{what.get(names[0], 'no answer')} in time from {where}")
-    elif "CERTIFICATE" in said:
-        ours = APIConnectionError(
-            f"the certificate of {where} is not trusted: {said}\n"
-            "Hint: for a private certificate authority pass verify='/path/to/ca.pem' to the client"
-        )
-    elif "ConnectError" in names:
-        ours = APIConnectionError(
-            f"cannot connect to {where}: {said}\nHint: is FastGPT running there, and is base_url right?"
-        )
-    else:
-        ours = APIConnectionError(f"the connection to {where} broke: {said}")
-    ours.certainly_unsent = bool(_UNSENT.intersection(names))
-    ours.__cause__ = error
-    return ours

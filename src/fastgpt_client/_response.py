@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import suppress
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
 
 from . import _json
+from ._answer import Answer
 from ._json import as_object
 from ._sse import Frame, FrameSplitter, LineSplitter, parse_lines
 from .errors import (
-    APIConnectionError,
-    APIError,
     APITimeoutError,
     FastGPTError,
     StreamError,
     StreamParseError,
     StreamTimeoutError,
-    error_from_body,
 )
 from .events import AnswerEvent, ErrorEvent, Reply, ReplyBuilder, StreamEvent, completion_events, decode_event
 from .models.chat import ChatCompletion
@@ -34,86 +31,9 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from ._io import Lease
-    from ._session import Session, Timeout
 
 T = TypeVar("T")
 X = TypeVar("X")
-
-
-class Answer:
-    """A response as the drivers hand it over: its head, and its body where that is read already."""
-
-    __slots__ = ("content", "error_of", "http", "lease", "session", "source", "timeout")
-
-    def __init__(
-        self,
-        http: httpx2.Response,
-        session: Session,
-        timeout: Timeout,
-        lease: Lease,
-        error_of: Callable[[Exception], APIConnectionError | None],
-    ) -> None:
-        self.http: httpx2.Response = http
-        self.session: Session = session
-        self.timeout: Timeout = timeout
-        self.lease: Lease = lease  # of a place in the connection pool, as long as the body is not read
-        self.error_of: Callable[[Exception], APIConnectionError | None] = error_of  # the transport's exceptions as ours
-        self.content: bytes | None = None
-        self.source: object = None  # the pieces of a stream, once reading began: the next loop goes on with them
-
-    @property
-    def content_type(self) -> str:
-        return self.http.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    def text(self) -> str:
-        """The body for an error message: without the key, if it was echoed."""
-        return self.session.redact((self.content or b"").decode("utf-8", "replace"))
-
-    def error(self) -> APIError:
-        """The exception that this answer stands for."""
-        text = self.text()
-        try:
-            body = _json.loads(text.encode()) if text.lstrip()[:1] in ("{", "[") else text
-        except ValueError:
-            body = text
-        frame = parse_lines(text.encode()) if text.startswith("event:") else None
-        if frame is not None:
-            with suppress(ValueError):
-                body = _json.loads(frame[1])
-        headers = self.http.headers
-        return error_from_body(
-            body,
-            self.http.status_code,
-            request_id=headers.get("x-request-id"),
-            retry_after=retry_after(headers),
-        )
-
-
-def retry_after(headers: httpx2.Headers) -> float | None:
-    """Seconds to wait, from ``Retry-After``, else from ``X-RateLimit-Reset`` when nothing remains."""
-    if value := headers.get("retry-after"):
-        return _seconds_until(value)
-    if headers.get("x-ratelimit-remaining") == "0" and (value := headers.get("x-ratelimit-reset")):
-        return _seconds_until(value)
-    return None
-
-
-def _seconds_until(value: str) -> float | None:
-    """A number of seconds, a Unix time in seconds or milliseconds, or a date."""
-    try:
-        number = float(value)
-    except ValueError:
-        from email.utils import parsedate_to_datetime
-
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        return max(moment.timestamp() - time.time(), 0.0)
-    if number > 1e11:
-        number /= 1000
-    return max(number - time.time(), 0.0) if number > 1e9 else max(number, 0.0)
 
 
 class Envelope(msgspec.Struct, Generic[T]):
@@ -255,12 +175,12 @@ class Response(Generic[T]):
     def close(self) -> None:
         """Give the connection back; a stream that has not ended is cut."""
         self._answer.http.close()
-        self._answer.lease.release()
+        self._answer.release()
 
     async def aclose(self) -> None:
         """Give the connection back; a stream that has not ended is cut."""
         await self._answer.http.aclose()
-        self._answer.lease.release()
+        self._answer.release()
 
     def __enter__(self) -> Self:
         return self
@@ -332,7 +252,7 @@ class Response(Generic[T]):
 
     def _broken(self, error: Exception) -> Exception | None:
         """The exception to raise for one that came while reading; None when nothing is missing."""
-        return self._answer.error_of(error) or error
+        return self._answer.failure(error) or error
 
 
 class ChatResponse(Response[ChatCompletion]):
@@ -497,7 +417,7 @@ class ChatResponse(Response[ChatCompletion]):
             raise StreamTimeoutError(f"the run was not done within {total:g} s (timeout.total)", self.partial())
 
     def _broken(self, error: Exception) -> Exception | None:
-        if isinstance(error, StreamError) or (found := self._answer.error_of(error)) is None:
+        if isinstance(error, StreamError) or (found := self._answer.failure(error)) is None:
             return error
         if self._events.complete():  # only the goodbye is missing
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,7 +15,6 @@ from .errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._call import Options
     from ._versions import Form
 
 # Made at run time, so that the default can be told from the same text given by a caller (who then means it).
@@ -63,6 +62,19 @@ class Timeout(msgspec.Struct, frozen=True):
         return (
             cls(connect=min(timeout.connect or 15.0, 15.0), reply=value, idle=value) if value is not None else timeout
         )
+
+
+class Options(TypedDict, total=False):
+    """What every call takes besides FastGPT's own parameters.
+
+    ``timeout``: seconds, or a :class:`Timeout`, for this call. ``max_retries``: how often to try again.
+    ``extra_headers``: sent besides the client's. ``extra_body``: fields that this version has no parameter for.
+    """
+
+    timeout: float | Timeout | None
+    max_retries: int
+    extra_headers: Mapping[str, str]
+    extra_body: Mapping[str, object]
 
 
 class Session:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ._call import Api
+from ._endpoint import Api
 from ._io import AsyncIO, FlowIO, SyncIO, Transport
 from ._session import DEFAULT_BASE_URL, Session, Timeout
 from .api.apps import AppApi

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from . import _json
-from ._call import Lender, flow
+from ._endpoint import Lender, flow
 from ._flow import Collect, Flow
 from ._io import AsyncIO, FlowIO, SyncIO
 from .api.chat import ChatApi, new_chat_id

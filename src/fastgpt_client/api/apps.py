@@ -6,8 +6,10 @@ import datetime
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, Unpack
 
-from .._call import Api, Call, Options, endpoint
+from .._call import Call
+from .._endpoint import Api, endpoint
 from .._response import Response
+from .._session import Options
 from ..errors import ArgumentError
 from ..models._base import Page
 from ..models.apps import App, AppLog, AppLogsChart, AppLogsTotals, AppUsers

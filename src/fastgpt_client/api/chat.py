@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast
 
-from .._call import Api, Call, Options, check_messages, endpoint, without_none
+from .._call import Call
+from .._endpoint import Api, endpoint, without_none
 from .._response import ChatResponse, Response
+from .._session import Options
 from ..errors import ArgumentError
 from ..models._base import Page
 from ..models.chat import ChatHistory, ChatInit, ChatRecord, StopResult
@@ -105,7 +107,7 @@ class ChatApi(Api[IO]):
             {
                 "chatId": chat,
                 "appId": self._app(appId),
-                "messages": None if messages is None else check_messages(messages),
+                "messages": None if messages is None else _check_messages(messages),
                 "stream": stream,
                 "detail": detail,
                 "variables": variables,
@@ -394,3 +396,19 @@ def _check_chat_id(chatId: object) -> str | None:
             f"chatId must have fewer than 250 characters to be safe on every version; this one has {len(chatId)}"
         )
     return chatId
+
+
+def _check_messages(messages: Iterable[Mapping[str, object]]) -> list[Mapping[str, object]]:
+    """Refuse what FastGPT would answer with an opaque error, and what would be sent letter by letter."""
+    if isinstance(messages, (str, bytes, Mapping)):
+        raise ArgumentError(
+            f"messages must be a list of messages, not {messages!r:.80}; for one question: "
+            '[{"role": "user", "content": "…"}]'
+        )
+    checked = list(messages)
+    for position, message in enumerate(checked):
+        if not isinstance(cast("object", message), Mapping) or "role" not in message:
+            raise ArgumentError(
+                f'messages[{position}] must be like {{"role": "user", "content": "…"}}, not {message!r:.80}'
+            )
+    return checked

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
-from .._call import Api, Call, Options, endpoint
+from .._call import Call
+from .._endpoint import Api, endpoint
 from .._response import Response
+from .._session import Options
 from ..models.datasets import Dataset
 
 if TYPE_CHECKING:

@@ -81,6 +81,7 @@ def test_a_key_with_its_scheme() -> None:
 def test_no_key_in_any_repr() -> None:
     client = FastGPTClient("fastgpt-verysecret", app_id="x")
     shown = repr(client) + repr(client.chat) + repr(client.apps.app_id) + repr(client._session) + str(client._io)
+    shown += repr(vars(client._session))  # as tools print it that show the variables of a traceback
     assert "verysecret" not in shown
     assert "app_id='x'" in repr(client)
 

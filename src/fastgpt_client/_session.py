@@ -24,6 +24,15 @@ _APP_SUFFIX = re.compile(r"^(.+)-([0-9a-fA-F]{24})$")
 _API_TAIL = re.compile(r"(/api)?(/v[12])?(/chat/completions)?/*$")
 
 
+class Secret(str):
+    """A text that does not show itself: tools that print the variables of a traceback use ``repr``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class Timeout(msgspec.Struct, frozen=True):
     """Seconds to wait, each of its own kind; None means for ever.
 
@@ -103,11 +112,11 @@ class Session:
         self.timeout: Timeout = Timeout.of(timeout)
         self.max_retries: int = _check_count("max_retries", max_retries)
         self.retry_delay: float = _check_seconds("retry_delay", retry_delay)
-        self._key = key
+        self._key: Secret | None = Secret(key) if key else None
         self.headers: dict[str, str] = {
             "user-agent": f"fastgpt-client/{__version__}",
             "accept": "application/json, text/event-stream",
-            **({"authorization": f"Bearer {key}"} if key else {}),
+            **({"authorization": Secret(f"Bearer {key}")} if key else {}),
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
         self.forms: dict[str, Form] = {}  # path → the form of it that this server answers

@@ -25,24 +25,7 @@ IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
 
 class _Client(Api[IO]):
-    """A client of FastGPT.
-
-    Args:
-        api_key: The key; without it the environment's ``FASTGPT_API_KEY``. May have an app's id at its end
-            (``fastgpt-…-<appId>``).
-        base_url: Where FastGPT is; without it ``FASTGPT_BASE_URL``. The host, ``…/api``, ``…/api/v1`` and a full
-            completions URL all do.
-        app_id: The app that is meant where a call does not say; without it ``FASTGPT_APP_ID``.
-        timeout: Seconds, or a :class:`Timeout` that tells connect, whole reply, idle stream and total apart.
-        max_retries: How often a call is tried again. A run is, only if the server certainly did not take it.
-        retry_delay: Seconds before the first retry; doubled for each further one, with some chance in it.
-        enable_logging: Show the lines of the logger ``fastgpt_client``: request, status, duration, attempt.
-        http_client: An ``httpx2`` client of your own (its timeouts are replaced by these). You close it.
-        headers: Sent with every request.
-        verify: False to trust any certificate, a path to a CA file, or an ``ssl.SSLContext``.
-        proxy: The URL of a proxy; without it the environment's.
-        http2: Use HTTP/2 where the server offers it (needs ``httpx2[http2]``).
-    """
+    """Settings and connections; what a client can do comes from the ``…Api`` class beside it."""
 
     def __init__(
         self,
@@ -60,6 +43,27 @@ class _Client(Api[IO]):
         proxy: str | None = None,
         http2: bool = False,
     ) -> None:
+        """A client; nothing is sent or opened yet.
+
+        Args:
+            api_key: The key; without it the environment's ``FASTGPT_API_KEY``. May have an app's id at its end
+                (``fastgpt-…-<appId>``).
+            base_url: Where FastGPT is; without it ``FASTGPT_BASE_URL``. The host, ``…/api``, ``…/api/v1`` and a full
+                completions URL all do.
+            app_id: The app that is meant where a call does not say; without it ``FASTGPT_APP_ID``.
+            timeout: Seconds, or a :class:`Timeout` that tells connect, whole reply, idle stream and total apart.
+            max_retries: How often a call is tried again. A run is, only if the server certainly did not take it.
+            retry_delay: Seconds before the first retry; doubled for each further one, with some chance in it.
+            enable_logging: Show the lines of the logger ``fastgpt_client``: request, status, duration, attempt.
+            http_client: An ``httpx2`` client of your own (its timeouts are replaced by these). You close it.
+            headers: Sent with every request.
+            verify: False to trust any certificate, a path to a CA file, or an ``ssl.SSLContext``.
+            proxy: The URL of a proxy; without it the environment's.
+            http2: Use HTTP/2 where the server offers it (needs ``httpx2[http2]``).
+
+        Raises:
+            ArgumentError: A setting cannot be right.
+        """
         self._session = Session(api_key, base_url, app_id, timeout, max_retries, retry_delay, headers)
         self._io = self._new_io(Transport(verify=verify, proxy=proxy, http2=http2), http_client)
         if enable_logging:
@@ -122,12 +126,10 @@ class _AsyncClient(_Client[AsyncIO]):
 
 
 class ChatClient(ChatApi[SyncIO], _SyncClient):
-    __doc__ = f"""Chats with apps; reads conversations and records.
-
-    {_Client.__doc__}
+    """Chats with apps; reads conversations and records.
     Example:
         >>> with ChatClient(api_key="fastgpt-…") as client:
-        ...     print(client.create_chat_completion([{{"role": "user", "content": "Hello!"}}]).reply().text)
+        ...     print(client.create_chat_completion([{"role": "user", "content": "Hello!"}]).reply().text)
     """
 
     def conversation(
@@ -155,12 +157,10 @@ class ChatClient(ChatApi[SyncIO], _SyncClient):
 
 
 class AsyncChatClient(ChatApi[AsyncIO], _AsyncClient):
-    __doc__ = f"""Chats with apps; reads conversations and records. For async code.
-
-    {_Client.__doc__}
+    """Chats with apps; reads conversations and records. For async code.
     Example:
         >>> async with AsyncChatClient(api_key="fastgpt-…") as client:
-        ...     response = await client.create_chat_completion([{{"role": "user", "content": "Hello!"}}])
+        ...     response = await client.create_chat_completion([{"role": "user", "content": "Hello!"}])
         ...     print((await response.areply()).text)
     """
 
@@ -189,9 +189,7 @@ class AsyncChatClient(ChatApi[AsyncIO], _AsyncClient):
 
 
 class AppClient(AppApi[SyncIO], _SyncClient):
-    __doc__ = f"""Lists apps, reads their logs and charts.
-
-    {_Client.__doc__}
+    """Lists apps, reads their logs and charts.
     Example:
         >>> with AppClient(api_key="fastgpt-…") as client:
         ...     print([app.name for app in client.list_apps().data])
@@ -199,9 +197,7 @@ class AppClient(AppApi[SyncIO], _SyncClient):
 
 
 class AsyncAppClient(AppApi[AsyncIO], _AsyncClient):
-    __doc__ = f"""Lists apps, reads their logs and charts. For async code.
-
-    {_Client.__doc__}
+    """Lists apps, reads their logs and charts. For async code.
     Example:
         >>> async with AsyncAppClient(api_key="fastgpt-…") as client:
         ...     print([app.name for app in (await client.list_apps()).data])
@@ -209,9 +205,7 @@ class AsyncAppClient(AppApi[AsyncIO], _AsyncClient):
 
 
 class DatasetClient(DatasetApi[SyncIO], _SyncClient):
-    __doc__ = f"""Reads knowledge bases.
-
-    {_Client.__doc__}
+    """Reads knowledge bases.
     Example:
         >>> with DatasetClient(api_key="fastgpt-…") as client:
         ...     print([dataset.name for dataset in client.list_datasets().data])
@@ -219,9 +213,7 @@ class DatasetClient(DatasetApi[SyncIO], _SyncClient):
 
 
 class AsyncDatasetClient(DatasetApi[AsyncIO], _AsyncClient):
-    __doc__ = f"""Reads knowledge bases. For async code.
-
-    {_Client.__doc__}
+    """Reads knowledge bases. For async code.
     Example:
         >>> async with AsyncDatasetClient(api_key="fastgpt-…") as client:
         ...     print([dataset.name for dataset in (await client.list_datasets()).data])
@@ -229,9 +221,7 @@ class AsyncDatasetClient(DatasetApi[AsyncIO], _AsyncClient):
 
 
 class FastGPTClient(_SyncClient):
-    __doc__ = f"""All areas of FastGPT over one pool of connections: ``chat``, ``apps``, ``datasets``.
-
-    {_Client.__doc__}
+    """All areas of FastGPT over one pool of connections: ``chat``, ``apps``, ``datasets``.
     Example:
         >>> with FastGPTClient(api_key="fastgpt-…") as client:
         ...     print(client.chat.conversation().send("Hello!").text)
@@ -255,9 +245,7 @@ class FastGPTClient(_SyncClient):
 
 
 class AsyncFastGPTClient(_AsyncClient):
-    __doc__ = f"""All areas of FastGPT over one pool of connections, for async code: ``chat``, ``apps``, ``datasets``.
-
-    {_Client.__doc__}
+    """All areas of FastGPT over one pool of connections, for async code: ``chat``, ``apps``, ``datasets``.
     Example:
         >>> async with AsyncFastGPTClient(api_key="fastgpt-…") as client:
         ...     print((await client.chat.conversation().send("Hello!")).text)

@@ -127,6 +127,7 @@ class _AsyncClient(_Client[AsyncIO]):
 
 class ChatClient(ChatApi[SyncIO], _SyncClient):
     """Chats with apps; reads conversations and records.
+
     Example:
         >>> with ChatClient(api_key="fastgpt-…") as client:
         ...     print(client.create_chat_completion([{"role": "user", "content": "Hello!"}]).reply().text)
@@ -158,6 +159,7 @@ class ChatClient(ChatApi[SyncIO], _SyncClient):
 
 class AsyncChatClient(ChatApi[AsyncIO], _AsyncClient):
     """Chats with apps; reads conversations and records. For async code.
+
     Example:
         >>> async with AsyncChatClient(api_key="fastgpt-…") as client:
         ...     response = await client.create_chat_completion([{"role": "user", "content": "Hello!"}])
@@ -190,6 +192,7 @@ class AsyncChatClient(ChatApi[AsyncIO], _AsyncClient):
 
 class AppClient(AppApi[SyncIO], _SyncClient):
     """Lists apps, reads their logs and charts.
+
     Example:
         >>> with AppClient(api_key="fastgpt-…") as client:
         ...     print([app.name for app in client.list_apps().data])
@@ -198,6 +201,7 @@ class AppClient(AppApi[SyncIO], _SyncClient):
 
 class AsyncAppClient(AppApi[AsyncIO], _AsyncClient):
     """Lists apps, reads their logs and charts. For async code.
+
     Example:
         >>> async with AsyncAppClient(api_key="fastgpt-…") as client:
         ...     print([app.name for app in (await client.list_apps()).data])
@@ -206,6 +210,7 @@ class AsyncAppClient(AppApi[AsyncIO], _AsyncClient):
 
 class DatasetClient(DatasetApi[SyncIO], _SyncClient):
     """Reads knowledge bases.
+
     Example:
         >>> with DatasetClient(api_key="fastgpt-…") as client:
         ...     print([dataset.name for dataset in client.list_datasets().data])
@@ -214,6 +219,7 @@ class DatasetClient(DatasetApi[SyncIO], _SyncClient):
 
 class AsyncDatasetClient(DatasetApi[AsyncIO], _AsyncClient):
     """Reads knowledge bases. For async code.
+
     Example:
         >>> async with AsyncDatasetClient(api_key="fastgpt-…") as client:
         ...     print([dataset.name for dataset in (await client.list_datasets()).data])
@@ -222,6 +228,7 @@ class AsyncDatasetClient(DatasetApi[AsyncIO], _AsyncClient):
 
 class FastGPTClient(_SyncClient):
     """All areas of FastGPT over one pool of connections: ``chat``, ``apps``, ``datasets``.
+
     Example:
         >>> with FastGPTClient(api_key="fastgpt-…") as client:
         ...     print(client.chat.conversation().send("Hello!").text)
@@ -246,6 +253,7 @@ class FastGPTClient(_SyncClient):
 
 class AsyncFastGPTClient(_AsyncClient):
     """All areas of FastGPT over one pool of connections, for async code: ``chat``, ``apps``, ``datasets``.
+
     Example:
         >>> async with AsyncFastGPTClient(api_key="fastgpt-…") as client:
         ...     print((await client.chat.conversation().send("Hello!")).text)

@@ -89,7 +89,8 @@ def frames(text: str) -> list[tuple[str, str]]:
 
 
 def is_stream(recording: JSON) -> bool:
-    return recording["response"]["headers"].get("content-type", "").startswith("text/event-stream")
+    kind: str = recording["response"]["headers"].get("content-type", "")
+    return kind.startswith("text/event-stream")
 
 
 def ends_early(recording: JSON) -> bool:

@@ -5,7 +5,7 @@ httpx2 is imported, and its TLS context built, when the first request is made.
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import threading
 import time
 import warnings
@@ -28,7 +28,7 @@ R = TypeVar("R")
 C = TypeVar("C")
 
 # A pool of httpx2 looks at all its connections for every request, so a large one is slow. Several small ones are not.
-POOL_SIZE = 50
+POOL_SIZE = 10
 # Node closes idle connections after 5 s: leave them first, or a request may go into a connection that just closed.
 KEEPALIVE_SECONDS = 4.0
 
@@ -61,6 +61,7 @@ class Pool(Generic[C]):
 class Transport(msgspec.Struct, frozen=True):
     """How to reach the server; given to httpx2 as it is."""
 
+    plain: bool = False  # http://, without TLS
     verify: Any = True
     proxy: Any = None
     http2: bool = False
@@ -78,6 +79,10 @@ class _Connections(Generic[C]):
         self._verify: Any = None
         self.closed = False
 
+    @property
+    def own(self) -> bool:
+        return self._brought is None
+
     def lease(self, make: Callable[..., C]) -> tuple[C, Lease]:
         if self.closed:
             raise FastGPTError("this client is closed: create a new one, or close it later")
@@ -93,11 +98,8 @@ class _Connections(Generic[C]):
         import httpx2
 
         settings = self._transport
-        if self._verify is None:  # building the TLS context is the dearest part: once for all pools
-            verify = settings.verify
-            if isinstance(verify, str):
-                verify = httpx2.create_ssl_context(verify=_ca_context(verify))
-            self._verify = httpx2.create_ssl_context(verify=verify) if verify is True else verify
+        if self._verify is None:  # loading certificates is the dearest part: once for all pools
+            self._verify = _verification(settings)
         return make(
             verify=self._verify,
             proxy=settings.proxy,
@@ -161,7 +163,7 @@ class SyncIO:
     def _send(self, step: Send) -> Answer | APIConnectionError:
         client, lease = self.connections.lease(_new_client)
         try:
-            http = client.send(_request(client, step), stream=True)
+            http = client.send(_request(client, step, own=self.connections.own), stream=True)
         except BaseException as error:
             lease.release()
             return raised(error, step.session)
@@ -202,6 +204,8 @@ class AsyncIO:
                     answer.release()
                 return answer
             case Sleep(seconds):
+                import asyncio
+
                 return await asyncio.sleep(seconds)
             case Collect(response):
                 return await response.areply()
@@ -209,7 +213,7 @@ class AsyncIO:
     async def _send(self, step: Send) -> Answer | APIConnectionError:
         client, lease = self.connections.lease(_new_async_client)
         try:
-            http = await client.send(_request(client, step), stream=True)
+            http = await client.send(_request(client, step, own=self.connections.own), stream=True)
         except BaseException as error:
             lease.release()
             return raised(error, step.session)
@@ -239,24 +243,45 @@ def _new_async_client(**settings: Any) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(**settings)
 
 
-def _ca_context(path: str) -> Any:
+def _verification(transport: Transport) -> Any:
+    """What httpx2 calls ``verify``."""
     import ssl
+    from urllib.request import getproxies
 
-    try:
-        return ssl.create_default_context(cafile=path)
-    except OSError as error:
-        raise ArgumentError(f"verify: no certificates can be read from {path!r} ({error})") from error
+    import httpx2
+
+    if isinstance(transport.verify, str):
+        try:
+            return ssl.create_default_context(cafile=transport.verify)
+        except OSError as error:
+            raise ArgumentError(f"verify: no certificates can be read from {transport.verify!r} ({error})") from error
+    if transport.verify is True:
+        if transport.plain and transport.proxy is None and not (transport.trust_env and getproxies()):
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; trusts nobody, and costs nothing
+        return httpx2.create_ssl_context()
+    return transport.verify
 
 
-def _request(client: httpx2.Client | httpx2.AsyncClient, step: Send) -> httpx2.Request:
-    return client.build_request(
-        step.method,
-        step.url,
-        params=step.params or None,
-        headers=step.headers,
-        content=step.content,
-        extensions={"timeout": _timeouts(step.timeout, step.stream)},
-    )
+def _request(client: httpx2.Client | httpx2.AsyncClient, step: Send, *, own: bool) -> httpx2.Request:
+    settings: dict[str, Any] = {
+        "params": step.params or None,
+        "headers": step.headers,
+        "content": step.content,
+        "extensions": {"timeout": _timeouts(step.timeout, step.stream)},
+    }
+    if not own:  # a client that the caller brought has headers, cookies and more to add
+        return client.build_request(step.method, step.url, **settings)
+
+    import httpx2
+
+    return httpx2.Request(step.method, _url(step.url), **settings)
+
+
+@functools.lru_cache(maxsize=64)
+def _url(url: str) -> httpx2.URL:
+    import httpx2
+
+    return httpx2.URL(url)
 
 
 def _timeouts(timeout: Timeout, stream: bool) -> dict[str, float | None]:

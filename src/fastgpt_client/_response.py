@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -12,7 +11,7 @@ import msgspec
 from . import _json
 from ._answer import Answer
 from ._json import as_object
-from ._sse import Frame, FrameSplitter, LineSplitter, parse_lines
+from ._sse import CR, LF, Frame, FrameSplitter, LineSplitter, parse_lines
 from .errors import (
     APITimeoutError,
     FastGPTError,
@@ -20,7 +19,16 @@ from .errors import (
     StreamParseError,
     StreamTimeoutError,
 )
-from .events import AnswerEvent, ErrorEvent, Reply, ReplyBuilder, StreamEvent, completion_events, decode_event
+from .events import (
+    AnswerEvent,
+    ErrorEvent,
+    Reply,
+    ReplyBuilder,
+    StreamEvent,
+    completion_events,
+    decode_answer,
+    decode_event,
+)
 from .models.chat import ChatCompletion
 
 if TYPE_CHECKING:
@@ -207,7 +215,7 @@ class Response(Generic[T]):
         """Feed the body to ``take`` piece by piece; the connection is back when the loop ends, breaks or fails."""
         try:
             yield from take(b"")  # what an earlier loop left
-            for piece in cast("Iterable[bytes]", self._pieces("iter_raw", "iter_bytes")):
+            for piece in cast("Iterable[bytes]", self._pieces(iter, "iter_bytes")):
                 self._check_total()
                 yield from take(piece)
             yield from end()
@@ -221,7 +229,7 @@ class Response(Generic[T]):
         try:
             for each in take(b""):  # what an earlier loop left
                 yield each
-            source = self._pieces("aiter_raw", "aiter_bytes")
+            source = self._pieces(aiter, "aiter_bytes")
             if isinstance(source, list):
                 for piece in cast("list[bytes]", source):
                     for each in take(piece):
@@ -239,12 +247,15 @@ class Response(Generic[T]):
         finally:
             await self.aclose()
 
-    def _pieces(self, raw: str, decoded: str) -> object:
+    def _pieces(self, begin: Callable[[Any], object], decoded: str) -> object:
         answer = self._answer
         if answer.content is not None:
             return [answer.content]
         if answer.source is None:
-            answer.source = getattr(answer.http, decoded if "content-encoding" in answer.http.headers else raw)()
+            if "content-encoding" in answer.http.headers:
+                answer.source = getattr(answer.http, decoded)()
+            else:
+                answer.source = begin(answer.http.stream)  # as it comes, past httpx2's layers
         return answer.source
 
     def _check_total(self) -> None:
@@ -406,10 +417,10 @@ class ChatResponse(Response[ChatCompletion]):
         builder.failure = error if isinstance(error, str) or not error else str(as_object(error).get("message", error))
         return builder.build()
 
-    def _pieces(self, raw: str, decoded: str) -> object:
+    def _pieces(self, begin: Callable[[Any], object], decoded: str) -> object:
         if self._events.closed and self._answer.content is None:
             raise StreamError("this stream was closed before its end", self.partial())
-        return super()._pieces(raw, decoded)
+        return super()._pieces(begin, decoded)
 
     def _check_total(self) -> None:
         if self._deadline is not None and time.monotonic() > self._deadline:
@@ -429,7 +440,7 @@ class ChatResponse(Response[ChatCompletion]):
 class EventStream:
     """Bytes in, events out, and the reply as their sum. Knows when a stream has ended as it should."""
 
-    __slots__ = ("_frames", "_redact", "_splitter", "builder", "closed", "done", "failure", "over")
+    __slots__ = ("_ready", "_redact", "_splitter", "builder", "closed", "done", "failure", "over")
 
     def __init__(self, chatId: str = "", redact: Callable[[str], str] = str) -> None:
         self.builder = ReplyBuilder(chatId)
@@ -438,23 +449,58 @@ class EventStream:
         self.closed = False
         self.failure: StreamError | None = None
         self._splitter = FrameSplitter()
-        self._frames: deque[Frame] = deque()
+        self._ready: Iterator[StreamEvent] = iter(())
         self._redact = redact
 
     def feed(self, piece: bytes) -> Iterator[StreamEvent]:
-        frames = self._frames
-        frames.extend(self._splitter.feed(piece))
-        while frames:  # shared, so that another loop can go on where one stopped
-            name, data = frames.popleft()
+        """The events that are complete now; with ``b""`` those that an earlier loop left."""
+        if piece:
+            # Nearly every piece is one whole frame with a piece of answer: the shortest way for it.
+            if piece[:7] == b"data: {" and piece[-2:] == b"\n\n" and self._splitter.idle:
+                data = piece[6:-2]
+                if LF not in data and CR not in data and (answer := self._answer(data)) is not None:
+                    self._ready = iter((answer,))
+                    return self._ready
+            self._ready = iter(self._decode_all(self._splitter.feed(piece)))
+        return self._ready
+
+    def _answer(self, data: bytes) -> AnswerEvent | None:
+        """The piece of answer in a frame; None when it is something else."""
+        try:
+            answer = decode_answer(data)
+        except ValueError:
+            return None
+        if not answer.choices:
+            return None
+        answer._payload = data  # pyright: ignore[reportPrivateUsage]
+        self.builder.add_piece(answer.choices[0].delta)
+        return answer
+
+    def _decode_all(self, frames: list[Frame]) -> Iterable[StreamEvent]:
+        events: list[StreamEvent] = []
+        for name, data in frames:
+            if (not name or name == b"answer") and (answer := self._answer(data)) is not None:
+                events.append(answer)
+                continue
             if data == b"[DONE]":
                 self.done = True
                 continue
-            event = self._decode(name, data)
+            try:
+                event = self._decode(name, data)
+            except StreamError as error:
+                return self._ending(events, error)
             self.builder.add(event)
-            yield event
+            events.append(event)
             if isinstance(event, ErrorEvent):
-                error = event.error
-                raise self._failed(StreamError(f"the run failed: {error.message}", self.builder.build(), error))
+                cause = event.error
+                return self._ending(
+                    events, StreamError(f"the run failed: {cause.message}", self.builder.build(), cause)
+                )
+        return events
+
+    def _ending(self, events: list[StreamEvent], error: StreamError) -> Iterator[StreamEvent]:
+        yield from events
+        raise self._failed(error)
 
     def finish(self) -> Iterator[StreamEvent]:
         rest = self._splitter.finish()
@@ -462,9 +508,7 @@ class EventStream:
         if frame is not None and frame[1] == b"[DONE]":
             self.done = True
         elif frame is not None:
-            event = self._decode(*frame)  # a last frame without its blank line counts if it is whole
-            self.builder.add(event)
-            yield event
+            yield from self._decode_all([frame])  # a last frame without its blank line counts if it is whole
         if not self.done or (rest and frame is None):
             raise self._failed(StreamError("the stream ended before the answer was complete", self.builder.build()))
         self.over = True
@@ -488,9 +532,7 @@ class EventStream:
             return event
         except ValueError as error:
             shown = self._redact(data.decode("utf-8", "replace"))[:80]
-            raise self._failed(
-                StreamParseError(f"an event cannot be decoded: {shown!r}", self.builder.build(), error)
-            ) from error
+            raise StreamParseError(f"an event cannot be decoded: {shown!r}", self.builder.build(), error) from error
 
     def _failed(self, error: StreamError) -> StreamError:
         self.failure = error

@@ -116,6 +116,8 @@ class Session:
         self.headers: dict[str, str] = {
             "user-agent": f"fastgpt-client/{__version__}",
             "accept": "application/json, text/event-stream",
+            "accept-encoding": "gzip, deflate",
+            "connection": "keep-alive",
             **({"authorization": Secret(f"Bearer {key}")} if key else {}),
             **{name.lower(): value for name, value in (headers or {}).items()},
         }

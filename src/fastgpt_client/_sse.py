@@ -12,6 +12,7 @@ Frame: TypeAlias = tuple[bytes, bytes]
 """Event name (empty when the frame has no ``event:`` line) and data."""
 
 _BOM = b"\xef\xbb\xbf"
+CR, LF = b"\r\n"  # as numbers: looking for a byte is ten times as fast as looking for bytes
 
 
 class _Newlines:
@@ -29,7 +30,7 @@ class _Newlines:
             self._after_cr = False
             if piece[:1] == b"\n":
                 piece = piece[1:]
-        if b"\r" in piece:
+        if CR in piece:
             self._after_cr = piece.endswith(b"\r")
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return piece
@@ -45,8 +46,13 @@ class FrameSplitter(_Newlines):
         self._pending = bytearray()
         self._searched = 0
 
+    @property
+    def idle(self) -> bool:
+        """Nothing is half here: the next piece begins with a new frame."""
+        return not self._pending and not self._after_cr
+
     def feed(self, piece: bytes) -> list[Frame]:
-        if self._after_cr or b"\r" in piece:
+        if self._after_cr or CR in piece:
             piece = self.to_lf(piece)
         if not self._pending and piece[-2:] == b"\n\n":  # the usual case: whole frames, nothing to keep
             blocks = piece[:-2].split(b"\n\n")
@@ -73,11 +79,11 @@ class FrameSplitter(_Newlines):
 def _parse(block: bytes) -> Frame | None:
     """The lines between two blank lines, as a frame; None when they hold no data (a comment, a lone field)."""
     if block[:6] == b"data: ":
-        if b"\n" not in block:
+        if LF not in block:
             return b"", block[6:]
     elif block[:7] == b"event: ":
         name, _, rest = block[7:].partition(b"\n")
-        if rest[:6] == b"data: " and b"\n" not in rest:
+        if rest[:6] == b"data: " and LF not in rest:
             return name, rest[6:]
     return parse_lines(block)
 
@@ -107,7 +113,7 @@ class LineSplitter(_Newlines):
 
     def feed(self, piece: bytes) -> list[str]:
         piece = self.to_lf(piece)
-        if b"\n" not in piece:
+        if LF not in piece:
             if piece:
                 self._pending.append(piece)
             return []

@@ -65,7 +65,10 @@ class _Client(Api[IO]):
             ArgumentError: A setting cannot be right.
         """
         self._session = Session(api_key, base_url, app_id, timeout, max_retries, retry_delay, headers)
-        self._io = self._new_io(Transport(verify=verify, proxy=proxy, http2=http2), http_client)
+        self._io = self._new_io(
+            Transport(plain=self._session.base_url.startswith("http://"), verify=verify, proxy=proxy, http2=http2),
+            http_client,
+        )
         if enable_logging:
             _show_log()
 

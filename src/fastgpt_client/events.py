@@ -34,7 +34,6 @@ class AnswerDelta(Struct):
 
     content: str | None = None
     reasoning_content: str | None = None
-    role: str | None = None
 
 
 class AnswerChoice(Struct):
@@ -42,7 +41,6 @@ class AnswerChoice(Struct):
 
     delta: AnswerDelta = msgspec.field(default_factory=AnswerDelta)
     finish_reason: str | None = None
-    index: int = 0
 
 
 class Tool(Struct):
@@ -455,7 +453,7 @@ def _plain(kind: type[StreamEvent]) -> Callable[[bytes], StreamEvent]:
     return decode_object
 
 
-_answer = msgspec.json.Decoder(AnswerEvent, strict=False).decode
+decode_answer = msgspec.json.Decoder(AnswerEvent, strict=False).decode
 
 _DECODERS: dict[bytes, Callable[[bytes], StreamEvent]] = {
     kind.event.encode(): _plain(kind)
@@ -476,16 +474,8 @@ _DECODERS: dict[bytes, Callable[[bytes], StreamEvent]] = {
 
 def decode_event(name: bytes, data: bytes) -> StreamEvent:
     """One frame as an event. ValueError when a frame of a known name holds no JSON at all (it was cut)."""
-    if not name or name == b"answer":
-        try:
-            answer = _answer(data)
-            if answer.choices:
-                answer._payload = data  # pyright: ignore[reportPrivateUsage]
-                return answer
-        except ValueError:
-            pass
-        if not name:
-            return _decode_unnamed(data)
+    if not name:
+        return _decode_unnamed(data)
     decode = _DECODERS.get(name)
     try:
         event = decode(data) if decode else _unknown(name.decode("utf-8", "replace"), data)
@@ -557,7 +547,7 @@ def _content_of(part: Any) -> str:
 
 def _piece(**delta: str) -> AnswerEvent:
     wire = {"choices": [{"delta": {"role": "assistant", **delta}, "index": 0, "finish_reason": None}]}
-    return AnswerEvent(_payload=wire, choices=[AnswerChoice(delta=AnswerDelta(role="assistant", **delta))])
+    return AnswerEvent(_payload=wire, choices=[AnswerChoice(delta=AnswerDelta(**delta))])
 
 
 # Events → reply -------------------------------------------------------------------------------------------------------
@@ -633,11 +623,7 @@ class ReplyBuilder:
     def add(self, event: StreamEvent) -> None:
         if isinstance(event, AnswerEvent):
             if event.choices:
-                delta = event.choices[0].delta
-                if delta.content:
-                    self._text.append(delta.content)
-                if delta.reasoning_content:
-                    self._reasoning.append(delta.reasoning_content)
+                self.add_piece(event.choices[0].delta)
         elif isinstance(event, ToolCallEvent):
             self._tools.setdefault(event.tool.id, _ToolPieces()).add(event.tool)
         elif isinstance(event, FlowResponsesEvent):
@@ -653,6 +639,12 @@ class ReplyBuilder:
             self.duration = event.durationSeconds
         elif isinstance(event, ChatTitleEvent):
             self.title = event.title
+
+    def add_piece(self, delta: AnswerDelta) -> None:
+        if delta.content:
+            self._text.append(delta.content)
+        if delta.reasoning_content:
+            self._reasoning.append(delta.reasoning_content)
 
     def build(self) -> Reply:
         """The reply so far."""

@@ -17,7 +17,7 @@ serve: $(VENV)/.used ## Run the local server on port 3000
 test: $(VENV)/.developed ## Run all checks and tests, as CI does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/mypy
 	$(BIN)/pytest --cov --cov-report=term
 

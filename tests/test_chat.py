@@ -180,7 +180,8 @@ def test_hidden_failures_are_told(world: World) -> None:
 
 def test_thinking_tools_citations_and_variables(world: World) -> None:
     tool = {"name": "Search", "functionName": "search", "params": '{"q":1}', "response": "found"}
-    quote = {"id": "6b03ff8ea84cf3a64dddcc98", "q": "What?", "a": "That.", "sourceName": "book.md", "score": []}
+    quote = {"id": "6b03ff8ea84cf3a64dddcc98", "q": "What?", "a": "That.", "sourceName": "book.md"}
+    quote |= {"collectionId": "c1", "score": []}
     rules = [
         {"match": "think", "reasoning": "Hm, let me see", "reply": "Yes."},
         {"match": "tool", "tools": [tool], "reply": "Done."},
@@ -206,6 +207,14 @@ def test_thinking_tools_citations_and_variables(world: World) -> None:
                 ]
                 cited = reply("cite")
                 assert [(each.sourceName, each.a) for each in cited.citations] == [("book.md", "That.")]
+                record = world(chat.get_chat_records(chatId=cited.chatId)).data.list[1]
+                wanted = {
+                    "chatItemDataId": record.dataId,
+                    "datasetDataIdList": [quote["id"]],
+                    "collectionIdList": ["c1"],
+                }
+                quotes = world(chat.get_quotes(chatId=cited.chatId, **wanted)).data
+                assert [(each.id, each.a) for each in quotes] == [(quote["id"], "That.")]
                 assert reply("variable").variables == {"city": "Oslo"}
                 assert reply("fixed").text.strip() == "Fixed."
 

@@ -31,6 +31,8 @@ OLDER_FORMS: dict[str, tuple[Form, ...]] = {
     "/core/chat/record/getResData": (Form("GET", "/core/chat/getResData"),),
     # record/delete since 4.14.11. Before, 4.14.1 and later read the body and the others the query: send both.
     "/core/chat/record/delete": (Form("DELETE", "/core/chat/item/delete", "both"),),
+    # record/getQuote since 4.14.11.
+    "/core/chat/record/getQuote": (Form("POST", "/core/chat/quote/getQuote"),),
     # logs/list takes keys since 4.15.4; 4.11 has getChatLogs, for sessions only.
     "/core/app/logs/list": (Form("POST", "/core/app/getChatLogs"),),
 }

@@ -17,7 +17,7 @@ from .._response import ChatResponse, Response
 from .._session import Options
 from ..errors import ArgumentError
 from ..models._base import Page
-from ..models.chat import ChatHistory, ChatInit, ChatRecord, StopResult
+from ..models.chat import ChatHistory, ChatInit, ChatRecord, Quote, StopResult
 
 if TYPE_CHECKING:
     from .._io import AsyncIO, FlowIO, SyncIO
@@ -340,6 +340,44 @@ class ChatApi(Api[IO]):
             "contentId": _needed("contentId", contentId),
         }
         return self._call("DELETE", "/core/chat/record/delete", NoneType, arguments, options)
+
+    @endpoint
+    def get_quotes(
+        self,
+        appId: str | None = None,
+        chatId: str = "",
+        chatItemDataId: str = "",
+        datasetDataIdList: Sequence[str] = (),
+        collectionIdList: Sequence[str] = (),
+        **options: Unpack[Options],
+    ) -> Call[Response[list[Quote]]]:
+        """The chunks that an answer cites, as they are in the knowledge base now. Unknown ids are left out.
+
+        FastGPT: ``POST /api/core/chat/record/getQuote`` (before 4.14.11 ``/api/core/chat/quote/getQuote``).
+
+        Args:
+            chatItemDataId: The answer's record.
+            datasetDataIdList: Ids of citations (``reply.citations[0].id``); at most 200.
+            collectionIdList: Ids of their collections; the server answers only what is in one of them.
+
+        Example:
+            >>> cited = reply.citations
+            >>> client.get_quotes(
+            ...     chatId=reply.chatId,
+            ...     chatItemDataId=record.dataId,
+            ...     datasetDataIdList=[citation.id for citation in cited],
+            ...     collectionIdList=[citation.collectionId for citation in cited],
+            ... )
+        """
+        arguments = {
+            "appId": self._app(appId),
+            "chatId": _needed("chatId", chatId),
+            "chatItemDataId": _needed("chatItemDataId", chatItemDataId),
+            "datasetDataIdList": list(datasetDataIdList),
+            "collectionIdList": list(collectionIdList),
+        }
+        path = "/core/chat/record/getQuote"
+        return self._call("POST", path, list[Quote], arguments, options, idempotent=True)
 
     @endpoint
     def update_user_feedback(

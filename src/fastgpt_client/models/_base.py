@@ -21,12 +21,3 @@ class Page(msgspec.Struct, Generic[T]):
 
     list: Rows[T] = []
     total: int = 0
-
-
-class LinkedPage(msgspec.Struct, Generic[T]):
-    """A page of a list that is read from a given item on, forwards or backwards."""
-
-    list: Rows[T] = []
-    total: int = 0
-    hasMorePrev: bool = False
-    hasMoreNext: bool = False

@@ -125,3 +125,8 @@ class Quote(Payload):
     updated: bool | None = None
     history: list[JSON] = []
     imagePreivewUrl: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The chunk's id, as in a citation."""
+        return self._id

@@ -212,9 +212,11 @@ def delete_record(call: Call, app: AppSpec) -> None:
 def _quotes(call: Call, app: AppSpec) -> list[dict[str, Any]]:
     """The quotes behind an answer, as the knowledge base would show them."""
     record = call.store.answer(app.id, call.key, call.params["chatItemDataId"])
-    found = [quote for node in (record.nodes if record else []) for quote in node.get("quoteList", [])]
+    found = {
+        str(quote["id"]): quote for node in (record.nodes if record else []) for quote in node.get("quoteList", [])
+    }
     rows: list[dict[str, Any]] = []
-    for quote in sorted(found, key=lambda quote: str(quote["id"])):
+    for _, quote in sorted(found.items()):
         row: dict[str, Any] = {"_id": quote["id"], "q": quote["q"]}
         if quote.get("a"):
             row["a"] = quote["a"]
@@ -226,8 +228,9 @@ def _quotes(call: Call, app: AppSpec) -> list[dict[str, Any]]:
 
 def get_quote(call: Call, app: AppSpec) -> list[dict[str, Any]]:
     """The full text of some quotes."""
-    wanted = call.params["datasetDataIdList"]
-    return [{k: v for k, v in row.items() if k != "of"} for row in _quotes(call, app) if row["_id"] in wanted]
+    wanted, collections = call.params["datasetDataIdList"], call.params["collectionIdList"]
+    rows = [row for row in _quotes(call, app) if row["_id"] in wanted and row["of"] in collections]
+    return [{name: value for name, value in row.items() if name != "of"} for row in rows]
 
 
 def get_collection_quote(call: Call, app: AppSpec) -> dict[str, Any]:

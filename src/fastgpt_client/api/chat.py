@@ -358,7 +358,7 @@ class ChatApi(Api[IO]):
         Args:
             chatItemDataId: The answer's record.
             datasetDataIdList: Ids of citations (``reply.citations[0].id``); at most 200.
-            collectionIdList: Ids of their collections; the server answers only what is in one of them.
+            collectionIdList: Ids of their collections.
 
         Example:
             >>> cited = reply.citations

@@ -428,13 +428,15 @@ class ChatResponse(Response[ChatCompletion]):
             raise StreamTimeoutError(f"the run was not done within {total:g} s (timeout.total)", self.partial())
 
     def _broken(self, error: Exception) -> Exception | None:
-        if isinstance(error, StreamError) or (found := self._answer.failure(error)) is None:
+        if isinstance(error, StreamError):
+            return self._events.failed(error)
+        if (found := self._answer.failure(error)) is None:
             return error
         if self._events.complete():  # only the goodbye is missing
             return None
         kind = StreamTimeoutError if isinstance(found, APITimeoutError) else StreamError
         what = f"nothing came for {self._answer.timeout.idle:g} s" if kind is StreamTimeoutError else "the stream broke"
-        return kind(f"{what} before the answer was complete: {found}", self.partial(), found)
+        return self._events.failed(kind(f"{what} before the answer was complete: {found}", self.partial(), found))
 
 
 class EventStream:
@@ -500,7 +502,7 @@ class EventStream:
 
     def _ending(self, events: list[StreamEvent], error: StreamError) -> Iterator[StreamEvent]:
         yield from events
-        raise self._failed(error)
+        raise error
 
     def finish(self) -> Iterator[StreamEvent]:
         rest = self._splitter.finish()
@@ -510,7 +512,7 @@ class EventStream:
         elif frame is not None:
             yield from self._decode_all([frame])  # a last frame without its blank line counts if it is whole
         if not self.done or (rest and frame is None):
-            raise self._failed(StreamError("the stream ended before the answer was complete", self.builder.build()))
+            raise StreamError("the stream ended before the answer was complete", self.builder.build())
         self.over = True
 
     def complete(self) -> bool:
@@ -534,7 +536,8 @@ class EventStream:
             shown = self._redact(data.decode("utf-8", "replace"))[:80]
             raise StreamParseError(f"an event cannot be decoded: {shown!r}", self.builder.build(), error) from error
 
-    def _failed(self, error: StreamError) -> StreamError:
+    def failed(self, error: StreamError) -> StreamError:
+        """Remember how it ended: a second look must not take it for a whole answer."""
         self.failure = error
         self.over = True
         return error

@@ -129,7 +129,6 @@ class _Conversation(Lender[IO]):
     def _open(self, content: Content, variables: Mapping[str, object] | None) -> Flow[ChatResponse]:
         if isinstance(content, str) and not content.strip():
             raise ArgumentError("there is nothing to send: content is empty")
-        self._last = None
         self._last = yield from self._chat.create_chat_completion(
             [{"role": "user", "content": content}],
             stream=True,

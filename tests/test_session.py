@@ -107,3 +107,18 @@ def test_bad_timeouts(value: float) -> None:
 def test_bad_numbers(name: str, value: object) -> None:
     with pytest.raises(ArgumentError, match=f"{name} must be .* not {value!r}"):
         ChatClient("k", **{name: value})  # type: ignore[arg-type]
+
+
+def test_a_copy_with_other_defaults() -> None:
+    client = FastGPTClient("fastgpt-k", "http://host", app_id="one", headers={"X-A": "1"})
+    copy = client.with_options(app_id="two", timeout=5, max_retries=0, retry_delay=0, headers={"X-B": "2"})
+    assert (copy.app_id, client.app_id, copy.chat.app_id) == ("two", "one", "two")
+    session = copy._session
+    assert (session.timeout, session.max_retries, session.retry_delay) == (Timeout.of(5), 0, 0)
+    assert (session.headers["x-a"], session.headers["x-b"]) == ("1", "2")
+    assert "x-b" not in client._session.headers
+    assert copy._io is client._io
+    assert session.forms is client._session.forms
+    assert client.with_options()._session.timeout == client._session.timeout
+    with pytest.raises(ArgumentError, match="max_retries"):
+        client.with_options(max_retries=-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
 import msgspec
@@ -86,6 +86,16 @@ class Options(TypedDict, total=False):
     extra_body: Mapping[str, object]
 
 
+class Defaults(TypedDict, total=False):
+    """Settings of a client that a copy of it may have otherwise; ``headers`` come on top of the client's."""
+
+    app_id: str | None
+    timeout: float | Timeout | None
+    max_retries: int
+    retry_delay: float
+    headers: Mapping[str, str]
+
+
 class Session:
     """Settings of a client, ready to use; copies that differ in some of them share what was learned of the server."""
 
@@ -142,10 +152,20 @@ class Session:
         extra = options.get("extra_headers")
         return {**self.headers, **{name.lower(): value for name, value in extra.items()}} if extra else self.headers
 
-    def replace(self, **changes: Any) -> Session:
-        """A copy with other defaults. What is known of the server is shared, unless the address changes."""
+    def with_defaults(self, defaults: Defaults) -> Session:
+        """A copy with other defaults; what is learned of the server is shared."""
         copy = object.__new__(Session)
-        copy.__dict__.update(self.__dict__, **changes)
+        copy.__dict__.update(self.__dict__)
+        if "app_id" in defaults:
+            copy.app_id = defaults["app_id"]
+        if "timeout" in defaults:
+            copy.timeout = Timeout.of(defaults["timeout"])
+        if "max_retries" in defaults:
+            copy.max_retries = _check_count("max_retries", defaults["max_retries"])
+        if "retry_delay" in defaults:
+            copy.retry_delay = _check_seconds("retry_delay", defaults["retry_delay"])
+        if "headers" in defaults:
+            copy.headers = self.headers_of({"extra_headers": defaults["headers"]})
         return copy
 
 

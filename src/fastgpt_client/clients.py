@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from ._endpoint import Api
 from ._io import AsyncIO, FlowIO, SyncIO, Transport
-from ._session import DEFAULT_BASE_URL, Session, Timeout
+from ._session import DEFAULT_BASE_URL, Defaults, Session, Timeout
 from .api.apps import AppApi
 from .api.chat import ChatApi
 from .api.datasets import DatasetApi
@@ -74,6 +74,16 @@ class _Client(Api[IO]):
 
     def _new_io(self, transport: Transport, http_client: Any) -> IO:
         raise NotImplementedError
+
+    def with_options(self, **defaults: Unpack[Defaults]) -> Self:
+        """A client with other defaults (``app_id``, ``timeout``, ``max_retries``, ``retry_delay``, ``headers``).
+
+        It shares the connections of this one: closing either closes both.
+
+        Example:
+            >>> patient = client.with_options(timeout=600)
+        """
+        return _sharing(type(self), self, self._session.with_defaults(defaults))
 
     @property
     def base_url(self) -> str:
@@ -282,10 +292,10 @@ class AsyncFastGPTClient(_AsyncClient):
 C = TypeVar("C", bound=_Client[Any])
 
 
-def _sharing(kind: type[C], client: _Client[Any]) -> C:
-    """A client of another area with the settings and connections of this one."""
+def _sharing(kind: type[C], client: _Client[Any], session: Session | None = None) -> C:
+    """A client of another area, or with other defaults, over the connections of this one."""
     made = object.__new__(kind)
-    made._session, made._io = client._session, client._io  # pyright: ignore[reportPrivateUsage]
+    made._session, made._io = session or client._session, client._io  # pyright: ignore[reportPrivateUsage]
     return made
 
 

@@ -45,6 +45,7 @@ client.create_chat_completion([], chatId=3)  # type: ignore[arg-type]  # pyright
 client.create_chat_completion([], timeout="x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 conversation = client.conversation()
+assert_type(client.with_options(timeout=None, max_retries=0), ChatClient)
 assert_type(conversation, Conversation)
 assert_type(conversation.send("hi"), Reply)
 assert_type(conversation.answer({"a": 1}), Reply)

@@ -52,7 +52,8 @@ def build_head(request: httpx2.Request) -> bytes:
     lines += [b"%b: %b\r\n" % pair for pair in request.headers.raw]
     lines.append(b"\r\n")
     head = b"".join(lines)
-    if _REQUEST.fullmatch(head) is None:  # a line break in a value would be a header, or a request, of its own
+    # A line break in a value would be a header, or a request, of its own.
+    if head.count(b"\n") != len(lines) or _REQUEST.fullmatch(head) is None:
         raise httpx2.LocalProtocolError("a header of this request holds what no header may hold")
     return head
 
@@ -493,12 +494,11 @@ def _connect(origin: Origin, limit: float | None, context: ssl.SSLContext) -> so
                 _wait_until(connection, deadline)
                 connection = context.wrap_socket(connection, server_hostname=host)
             return connection
-        except OSError as error:
+        except BaseException as error:
             connection.close()
+            if not isinstance(error, OSError):
+                raise
             failure = error
-        except BaseException:
-            connection.close()
-            raise
     raise failure
 
 
@@ -722,18 +722,14 @@ class AsyncConnection(asyncio.Protocol):
 
     def close(self) -> None:
         self._stop_timer()
-        try:
-            here = asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            here = False
-        if here:
+        if asyncio.get_running_loop() is self._loop:
             self._transport.abort()
             return
-        try:
+        with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._transport.abort)
-        except RuntimeError:  # its loop is closed, and can do nothing more for it
-            with suppress(OSError):
-                self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            return
+        with suppress(OSError):  # its loop is closed, and does nothing more for it
+            self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 class AsyncStream(_Stream[AsyncConnection], httpx2.AsyncByteStream):

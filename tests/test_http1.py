@@ -236,6 +236,9 @@ def test_what_is_sent() -> None:
     assert build_head(request) == (
         b"POST /a%20b?q=%C3%A9 HTTP/1.1\r\nHost: [::1]:81\r\nx: \xc3\xbc\r\nContent-Length: 4\r\n\r\n"
     )
+    for headers in ({"content-length": "x"}, {"content-length": "-"}):
+        with pytest.raises(httpx2.LocalProtocolError):
+            Outgoing(httpx2.Request("GET", "http://h/", headers=headers))
     for headers in ({"x": "a\r\nb: c"}, {"x": "a\nb"}, {"a b": "c"}, {"x": "\0"}):
         with pytest.raises(httpx2.LocalProtocolError):
             build_head(httpx2.Request("GET", "http://h/", headers=headers))
@@ -258,8 +261,8 @@ def test_what_is_sent() -> None:
 class Caller:
     """A transport of either world."""
 
-    def __init__(self, world: World) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    def __init__(self, world: World, context: ssl.SSLContext | None = None) -> None:
+        context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.world = world
         self.transport: Any = AsyncTransport(context) if world.asynchronous else SyncTransport(context)
 
@@ -441,6 +444,32 @@ def test_no_connection(caller: Caller) -> None:
         caller.send(f"http://127.0.0.1:{port}/", timeout=1e-9)
     with pytest.raises(httpx2.UnsupportedProtocol):
         caller.send("ftp://127.0.0.1/")
+
+
+def test_a_hint_while_the_body_is_sent(caller: Caller) -> None:
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            time.sleep(0.1)
+            left = 10_000_000
+            data = b""
+            while b"\r\n\r\n" not in data:
+                data += connection.recv(65536)
+            left -= len(data.partition(b"\r\n\r\n")[2])
+            while left:
+                left -= len(connection.recv(min(left, 65536)))
+            connection.sendall(http(b"all of it"))
+            connection.recv(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        assert caller.get(url, "POST", content=bytes(10_000_000)) == b"all of it"
+        assert len(caller.transport.pool.idle) == 1
+        caller.close()
+        thread.join()
 
 
 @pytest.mark.parametrize("hang_up", [True, False])
@@ -677,6 +706,22 @@ def test_tls_reuses_and_leaves_connections(world: World, tls_server: Any, certif
     assert len(tls_server._open) <= 4, "each connection is in the list twice: plain, then with TLS"
     response = world(client.create_chat_completion(ask("x"), stream=True))
     world(response.aclose() if world.asynchronous else response.close())
+
+
+def test_tls_with_much_data(world: World, certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    caller = Caller(world, ssl.create_default_context(cafile=certificate / "cert.pem"))
+    data = bytes(range(256)) * 20_000
+    with wire([http(data)], tls=context) as server:
+        url = server.url.replace("http://", "https://")
+        for _ in range(2):
+            response = caller.send(url, "POST", content=data)
+            caller.wait(0.2)
+            assert caller.read(response) == data
+        assert server.requests[1].endswith(data)
+        assert caller.transport.pool.busy == 0
+        caller.close()
 
 
 def test_connect_time_out_of_a_client(world: World) -> None:

@@ -67,7 +67,10 @@ class Outgoing:
         headers = request.headers
         self._head = build_head(request)
         self._chunked = "transfer-encoding" in headers
-        self._left = int(headers.get("content-length", 0))
+        try:
+            self._left = int(headers.get("content-length", 0))
+        except ValueError as error:
+            raise httpx2.LocalProtocolError("Content-Length is no number") from error
         self.keep: bool = headers.get("connection", "").lower() != "close"
 
     def piece(self, data: bytes) -> bytes:
@@ -663,12 +666,16 @@ class AsyncConnection(asyncio.Protocol):
     async def write(self, data: bytes) -> bool:
         """Whether it could be sent: a server may answer and hang up before it has read all."""
         self._transport.write(data)
-        while self._stuck and not self._over and not self._pieces:
+        while self._stuck and not self._over and not self._answered():
             try:
                 await self._wait(self.limits.write)
             except TimeoutError as error:
                 raise httpx2.WriteTimeout("timed out") from error
         return not self._stuck and not self._over
+
+    def _answered(self) -> bool:
+        """Whether an answer came already; 1xx is none."""
+        return bool(self._pieces) and not b"".join(self._pieces).startswith(b"HTTP/1.1 1")
 
     async def read(self) -> bytes:
         """What has come; ``b""`` at the end."""

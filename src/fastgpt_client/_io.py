@@ -1,4 +1,4 @@
-"""The only lines that wait: two drivers of flows, and the connections they use.
+"""The only lines that wait: two drivers of flows. What they wait for is in ``_http1``, or in httpx2.
 
 httpx2 is imported, and its TLS context built, when the first request is made.
 """

@@ -31,7 +31,7 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 Origin: TypeAlias = tuple[bool, str, int]  # TLS or not, host, port
 
 KEEPALIVE_SECONDS = 4.0  # Node closes idle connections after 5 s: leave them first, or a request may meet the closing
-MAX_IDLE = 100
+MAX_IDLE = 1000  # they were all in use within the last seconds, so there is room for them
 MAX_HEAD = 256 * 1024
 MAX_LINE = 16 * 1024  # the line before a chunk, and each trailer
 MAX_BUFFERED = 1024 * 1024  # of an answer that nobody reads yet; then the server has to wait

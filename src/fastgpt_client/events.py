@@ -453,7 +453,7 @@ def _plain(kind: type[StreamEvent]) -> Callable[[bytes], StreamEvent]:
     return decode_object
 
 
-decode_answer = msgspec.json.Decoder(AnswerEvent, strict=False).decode
+decode_answer: Callable[[bytes], AnswerEvent] = msgspec.json.Decoder(AnswerEvent, strict=False).decode
 
 _DECODERS: dict[bytes, Callable[[bytes], StreamEvent]] = {
     kind.event.encode(): _plain(kind)

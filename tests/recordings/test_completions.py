@@ -102,7 +102,8 @@ class Reads:
 
         def cut(connection: object, data: bytes) -> bytes:
             size = self._dice.randint(self._smallest, self._largest)
-            rest[connection] = data[size:]
+            if len(data) > size:
+                rest[connection] = data[size:]
             return data[:size]
 
         def cut_read(connection: SyncConnection) -> bytes:

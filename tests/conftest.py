@@ -17,6 +17,7 @@ from fastgpt_client.local import LocalServer
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calm")
 
+PROXIES = [name for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())]
 KEY = "fastgpt-verysecretkey0123456789"
 
 
@@ -63,7 +64,7 @@ class World:
 
     def busy(self, client: Any) -> int:
         """How many connections are in use."""
-        return sum(pool.busy for pool in client._io.connections._pools)
+        return client._io.connections.busy
 
     def close(self) -> None:
         for client in self._made:
@@ -111,7 +112,7 @@ def chat(world: World, server: LocalServer) -> Any:
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("FASTGPT_API_KEY", "FASTGPT_BASE_URL", "FASTGPT_APP_ID"):
+    for name in ("FASTGPT_API_KEY", "FASTGPT_BASE_URL", "FASTGPT_APP_ID", *PROXIES):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -283,12 +283,12 @@ def test_a_client_that_was_never_closed_says_so(world: World, server: LocalServe
     client: Any = kind(KEY, server.base_url)
     world(client.create_chat_completion(ask("x")))
     connections = client._io.connections
-    http_client = connections._pools[0].client
     with pytest.warns(ResourceWarning, match="never closed"):
         connections.__del__()
     world(client.close())
     connections.__del__()
-    assert http_client.is_closed
+    assert connections.transport.pool.closed
+    assert not connections.transport.pool.idle
 
 
 def test_the_log(world: World, server: LocalServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -35,7 +35,7 @@ def answer(session: Session, status: int, body: bytes = b"", **headers: str) -> 
     http = httpx2.Response(
         status, headers={name.replace("_", "-"): value for name, value in headers.items()}, content=body
     )
-    return Answer(http, session, Timeout(), lambda: None)
+    return Answer(http, session, Timeout())
 
 
 def drive(flow: Generator[Any, Any, Any], calls: Calls, *outcomes: Any) -> tuple[Any, list[Send], list[float]]:

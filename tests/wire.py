@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -59,8 +60,9 @@ def completion(text: str = "hi", **more: Any) -> bytes:
 class Wire:
     """Answers the n-th request with the n-th script; the last script answers all further ones."""
 
-    def __init__(self, *scripts: list[Step]) -> None:
+    def __init__(self, *scripts: list[Step], tls: ssl.SSLContext | None = None) -> None:
         self.scripts = list(scripts)
+        self._tls = tls
         self.requests: list[bytes] = []
         self.hung_up = threading.Event()  # a client closed a connection that was being answered
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -88,6 +90,9 @@ class Wire:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
             while request := _read_request(connection):
                 with self._lock:
                     self.requests.append(request)
@@ -143,8 +148,8 @@ def _read_request(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def wire(*scripts: list[Step]) -> Iterator[Wire]:
-    server = Wire(*scripts)
+def wire(*scripts: list[Step], tls: ssl.SSLContext | None = None) -> Iterator[Wire]:
+    server = Wire(*scripts, tls=tls)
     try:
         yield server
     finally:

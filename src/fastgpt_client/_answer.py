@@ -11,8 +11,6 @@ from ._sse import parse_lines
 from .errors import APIConnectionError, APIError, APITimeoutError, error_from_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import httpx2
 
     from ._session import Session, Timeout
@@ -21,19 +19,17 @@ if TYPE_CHECKING:
 class Answer:
     """The head of a response, and its body where that is read already."""
 
-    __slots__ = ("content", "http", "release", "session", "source", "timeout")
+    __slots__ = ("content", "http", "session", "source", "timeout")
 
     def __init__(
         self,
         http: httpx2.Response,
         session: Session,
         timeout: Timeout,
-        release: Callable[[], None],
     ) -> None:
         self.http: httpx2.Response = http
         self.session: Session = session
         self.timeout: Timeout = timeout
-        self.release: Callable[[], None] = release  # gives the place in the connection pool back
         self.content: bytes | None = None
         self.source: object = None  # the pieces of a stream, once reading began: the next loop goes on with them
 

@@ -1,4 +1,4 @@
-"""The only lines that wait: two drivers of flows, and the connections they use.
+"""The only lines that wait: two drivers of flows. What they wait for is in ``_http1``, or in httpx2.
 
 httpx2 is imported, and its TLS context built, when the first request is made.
 """
@@ -18,48 +18,21 @@ from ._flow import Collect, Read, Send, Sleep, Step
 from .errors import APIConnectionError, ArgumentError, FastGPTError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Generator
 
     import httpx2
 
+    from ._http1 import AsyncTransport, SyncTransport
     from ._session import Session, Timeout
 
 R = TypeVar("R")
-C = TypeVar("C")
-
-# A pool of httpx2 looks at all its connections for every request, so a large one is slow. Several small ones are not.
-POOL_SIZE = 10
-# Node closes idle connections after 5 s: leave them first, or a request may go into a connection that just closed.
-KEEPALIVE_SECONDS = 4.0
-
-
-class Lease:
-    """One place in a pool, for as long as an answer is being read."""
-
-    __slots__ = ("_pool",)
-
-    def __init__(self, pool: Pool[Any]) -> None:
-        self._pool: Pool[Any] | None = pool
-        pool.busy += 1
-
-    def release(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.busy -= 1
-
-
-class Pool(Generic[C]):
-    """An HTTP client of httpx2, and how many of its connections are in use."""
-
-    __slots__ = ("busy", "client")
-
-    def __init__(self, client: C) -> None:
-        self.client: C = client
-        self.busy: int = 0
+T = TypeVar("T")  # a transport of our own
+C = TypeVar("C")  # a client of httpx2
 
 
 class Transport(msgspec.Struct, frozen=True):
-    """How to reach the server; given to httpx2 as it is."""
+    """How to reach the server."""
 
     plain: bool = False  # http://, without TLS
     verify: Any = True
@@ -68,59 +41,63 @@ class Transport(msgspec.Struct, frozen=True):
     trust_env: bool = True
 
 
-class _Connections(Generic[C]):
-    """The pools of a client, made when needed; or the one HTTP client that the caller brought."""
+class _Connections(Generic[T, C]):
+    """How a client reaches its server, made with its first request.
 
-    def __init__(self, transport: Transport, brought: C | None) -> None:
-        self._transport = transport
-        self._brought = brought
-        self._pools: list[Pool[C]] = [Pool(brought)] if brought is not None else []
+    Over `transport`, which is our own; or over `client`, one of httpx2, which the caller brought, or which does what
+    ours does not: HTTP/2 and proxies.
+    """
+
+    def __init__(self, settings: Transport, brought: C | None) -> None:
+        self._settings = settings
+        self._own = brought is None
         self._lock = threading.Lock()
-        self._verify: Any = None
-        self.closed = False
+        self.transport: T | None = None
+        self.client: C | None = brought
+        self.closed: bool = False
 
     @property
-    def own(self) -> bool:
-        return self._brought is None
+    def busy(self) -> int:
+        """How many connections of our own are in use."""
+        return 0 if self.transport is None else cast("Any", self.transport).pool.busy
 
-    def lease(self, make: Callable[..., C]) -> tuple[C, Lease]:
-        if self.closed:
-            raise FastGPTError("this client is closed: create a new one, or close it later")
-        with self._lock:
-            for pool in self._pools:
-                if pool.busy < POOL_SIZE or self._brought is not None:
-                    return pool.client, Lease(pool)
-            pool = Pool(self._make(make))
-            self._pools.append(pool)
-            return pool.client, Lease(pool)
+    def open(self, url: str, new_transport: Callable[[ssl.SSLContext], T], new_client: Callable[..., C]) -> T | None:
+        """Our transport; None when the way is `client`."""
+        if self.closed or (self.transport is None and self.client is None):
+            with self._lock:
+                if self.closed:
+                    raise FastGPTError("this client is closed: create a new one, or close it later")
+                if self.transport is not None or self.client is not None:  # another thread was first
+                    pass
+                elif self._settings.http2 or _proxied(self._settings, url):
+                    self.client = self._new_client(new_client)
+                else:
+                    self.transport = new_transport(_verification(self._settings))
+        return self.transport
 
-    def _make(self, make: Callable[..., C]) -> C:
+    def _new_client(self, new_client: Callable[..., C]) -> C:
         import httpx2
 
-        settings = self._transport
-        if self._verify is None:  # loading certificates is the dearest part: once for all pools
-            self._verify = _verification(settings)
-        return make(
-            verify=self._verify,
+        from ._http1 import KEEPALIVE_SECONDS
+
+        settings = self._settings
+        return new_client(
+            verify=_verification(settings),
             proxy=settings.proxy,
             http2=settings.http2,
             trust_env=settings.trust_env,
-            follow_redirects=False,
             timeout=None,
-            limits=httpx2.Limits(
-                max_connections=None, max_keepalive_connections=POOL_SIZE, keepalive_expiry=KEEPALIVE_SECONDS
-            ),
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=KEEPALIVE_SECONDS),
         )
 
-    def close(self) -> list[C]:
-        """The HTTP clients that are now to be closed: not one that the caller brought."""
+    def close(self) -> T | C | None:
+        """What is now to be closed: not a client that the caller brought."""
         with self._lock:
             self.closed = True
-            pools, self._pools = self._pools, []
-        return [] if self._brought is not None else [pool.client for pool in pools]
+        return (self.transport or self.client) if self._own else None
 
     def __del__(self) -> None:
-        if self._pools and self._brought is None and not self.closed:
+        if self._own and not self.closed and (self.transport or self.client) is not None:
             warnings.warn(
                 "a FastGPT client was never closed: use `with`, `async with` or close()", ResourceWarning, stacklevel=2
             )
@@ -130,7 +107,7 @@ class SyncIO:
     """Carries out flows by blocking."""
 
     def __init__(self, transport: Transport, http_client: httpx2.Client | None = None) -> None:
-        self.connections: _Connections[httpx2.Client] = _Connections(transport, http_client)
+        self.connections: _Connections[SyncTransport, httpx2.Client] = _Connections(transport, http_client)
 
     def run(self, steps: Generator[Step, Any, R]) -> R:
         outcome: Any = None
@@ -153,7 +130,6 @@ class SyncIO:
                     return raised(error, answer.session)
                 finally:
                     answer.http.close()
-                    answer.release()
                 return answer
             case Sleep(seconds):
                 return time.sleep(seconds)
@@ -161,24 +137,27 @@ class SyncIO:
                 return response.reply()
 
     def _send(self, step: Send) -> Answer | APIConnectionError:
-        client, lease = self.connections.lease(_new_client)
         try:
-            http = client.send(_request(client, step, own=self.connections.own), stream=True)
-        except BaseException as error:
-            lease.release()
+            transport = self.connections.open(step.url, _new_transport, _new_client)
+            if transport is not None:
+                http = transport.handle_request(_request(step))
+            else:
+                client = cast("httpx2.Client", self.connections.client)
+                http = client.send(_client_request(client, step), stream=True)
+        except Exception as error:
             return raised(error, step.session)
-        return Answer(http, step.session, step.timeout, lease.release)
+        return Answer(http, step.session, step.timeout)
 
     def close(self) -> None:
-        for client in self.connections.close():
-            client.close()
+        if (way := self.connections.close()) is not None:
+            way.close()
 
 
 class AsyncIO:
     """Carries out flows by awaiting."""
 
     def __init__(self, transport: Transport, http_client: httpx2.AsyncClient | None = None) -> None:
-        self.connections: _Connections[httpx2.AsyncClient] = _Connections(transport, http_client)
+        self.connections: _Connections[AsyncTransport, httpx2.AsyncClient] = _Connections(transport, http_client)
 
     async def run(self, steps: Generator[Step, Any, R]) -> R:
         outcome: Any = None
@@ -201,7 +180,6 @@ class AsyncIO:
                     return raised(error, answer.session)
                 finally:
                     await answer.http.aclose()
-                    answer.release()
                 return answer
             case Sleep(seconds):
                 import asyncio
@@ -211,17 +189,20 @@ class AsyncIO:
                 return await response.areply()
 
     async def _send(self, step: Send) -> Answer | APIConnectionError:
-        client, lease = self.connections.lease(_new_async_client)
         try:
-            http = await client.send(_request(client, step, own=self.connections.own), stream=True)
-        except BaseException as error:
-            lease.release()
+            transport = self.connections.open(step.url, _new_async_transport, _new_async_client)
+            if transport is not None:
+                http = await transport.handle_async_request(_request(step))
+            else:
+                client = cast("httpx2.AsyncClient", self.connections.client)
+                http = await client.send(_client_request(client, step), stream=True)
+        except Exception as error:
             return raised(error, step.session)
-        return Answer(http, step.session, step.timeout, lease.release)
+        return Answer(http, step.session, step.timeout)
 
     async def close(self) -> None:
-        for client in self.connections.close():
-            await client.aclose()
+        if (way := self.connections.close()) is not None:
+            await way.aclose()
 
 
 class FlowIO:
@@ -229,6 +210,18 @@ class FlowIO:
 
     def run(self, steps: Generator[Step, Any, R]) -> Generator[Step, Any, R]:
         return steps
+
+
+def _new_transport(context: ssl.SSLContext) -> SyncTransport:
+    from ._http1 import SyncTransport
+
+    return SyncTransport(context)
+
+
+def _new_async_transport(context: ssl.SSLContext) -> AsyncTransport:
+    from ._http1 import AsyncTransport
+
+    return AsyncTransport(context)
 
 
 def _new_client(**settings: Any) -> httpx2.Client:
@@ -243,8 +236,20 @@ def _new_async_client(**settings: Any) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(**settings)
 
 
-def _verification(transport: Transport) -> Any:
-    """What httpx2 calls ``verify``."""
+def _proxied(transport: Transport, url: str) -> bool:
+    """Whether a proxy is between us and the server; the environment may say so too."""
+    if transport.proxy is not None or not transport.trust_env:
+        return transport.proxy is not None
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    parts = urlsplit(url)
+    return bool(proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.hostname or "")
+
+
+def _verification(transport: Transport) -> ssl.SSLContext:
+    """Whom to trust."""
     import ssl
     from urllib.request import getproxies
 
@@ -255,26 +260,38 @@ def _verification(transport: Transport) -> Any:
             return ssl.create_default_context(cafile=transport.verify)
         except OSError as error:
             raise ArgumentError(f"verify: no certificates can be read from {transport.verify!r} ({error})") from error
-    if transport.verify is True:
-        if transport.plain and transport.proxy is None and not (transport.trust_env and getproxies()):
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; trusts nobody, and costs nothing
-        return httpx2.create_ssl_context()
-    return transport.verify
+    with_proxy = transport.proxy is not None or (transport.trust_env and getproxies())
+    if transport.verify is True and transport.plain and not with_proxy:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; trusts nobody, and costs nothing
+    return httpx2.create_ssl_context(verify=transport.verify)
 
 
-def _request(client: httpx2.Client | httpx2.AsyncClient, step: Send, *, own: bool) -> httpx2.Request:
-    settings: dict[str, Any] = {
+def _client_request(client: httpx2.Client | httpx2.AsyncClient, step: Send) -> httpx2.Request:
+    """For a client of httpx2: it may have headers, cookies and more to add."""
+    return client.build_request(step.method, step.url, **_parts(step))
+
+
+def _request(step: Send) -> httpx2.Request:
+    """For a transport. Cookies are neither kept nor sent: FastGPT's API goes by the key alone."""
+    import httpx2
+
+    url = _url(step.url)
+    request = httpx2.Request(step.method, url, **_parts(step))
+    if url.userinfo:  # as httpx2 does it: the password in an address goes before the key
+        import base64
+
+        login = f"{url.username}:{url.password}".encode()
+        request.headers["authorization"] = f"Basic {base64.b64encode(login).decode()}"
+    return request
+
+
+def _parts(step: Send) -> dict[str, Any]:
+    return {
         "params": step.params or None,
         "headers": step.headers,
         "content": step.content,
         "extensions": {"timeout": _timeouts(step.timeout, step.stream)},
     }
-    if not own:  # a client that the caller brought has headers, cookies and more to add
-        return client.build_request(step.method, step.url, **settings)
-
-    import httpx2
-
-    return httpx2.Request(step.method, _url(step.url), **settings)
 
 
 @functools.lru_cache(maxsize=64)

@@ -183,12 +183,10 @@ class Response(Generic[T]):
     def close(self) -> None:
         """Give the connection back; a stream that has not ended is cut."""
         self._answer.http.close()
-        self._answer.release()
 
     async def aclose(self) -> None:
         """Give the connection back; a stream that has not ended is cut."""
         await self._answer.http.aclose()
-        self._answer.release()
 
     def __enter__(self) -> Self:
         return self

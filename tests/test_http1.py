@@ -21,16 +21,9 @@ from hypothesis import strategies as st
 
 from fastgpt_client import APIConnectionError, APITimeoutError, AsyncChatClient, FastGPTError
 from fastgpt_client import _http1 as http1
-from fastgpt_client._http1 import (
-    AsyncTransport,
-    Body,
-    Head,
-    Incoming,
-    Outgoing,
-    SyncTransport,
-    build_head,
-    parse_head,
-)
+from fastgpt_client import _transport as transport
+from fastgpt_client._http1 import Body, Head, Incoming, Outgoing, build_head, parse_head
+from fastgpt_client._transport import AsyncTransport, SyncTransport
 
 from .conftest import KEY, World, ask
 from .wire import END, Step, Wire, chunk, completion, http, sse_head, until, wire
@@ -363,7 +356,7 @@ def test_one_that_asked_to_close_is_not_kept(caller: Caller) -> None:
 
 
 def test_idle_connections_expire_and_are_not_too_many(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http1, "MAX_IDLE", 1)
+    monkeypatch.setattr(transport, "MAX_IDLE", 1)
     with wire([sse_head(), 0.1, chunk(b"a"), END]) as server, wire([http(b"o")]) as other:
         first, second = caller.send(server.url), caller.send(server.url)
         assert caller.transport.pool.busy == 2
@@ -372,7 +365,7 @@ def test_idle_connections_expire_and_are_not_too_many(caller: Caller, monkeypatc
         assert caller.get(other.url) == b"o"  # another server has no use for it
         assert caller.get(server.url) == b"a"
         assert len(server._open) == 2
-        monkeypatch.setattr(http1, "KEEPALIVE_SECONDS", 0.05)
+        monkeypatch.setattr(transport, "KEEPALIVE_SECONDS", 0.05)
         caller.wait(0.1)
         assert caller.get(server.url) == b"a"
         assert len(server._open) == 3
@@ -512,7 +505,7 @@ def test_a_reader_that_is_slower_than_the_server(caller: Caller) -> None:
         caller.wait(0.3)
         if caller.world.asynchronous:
             stream: Any = response.stream
-            assert stream._connection._size < 2 * http1.MAX_BUFFERED
+            assert stream._connection._size < 2 * transport.MAX_BUFFERED
         assert caller.read(response) == data
         assert len(caller.transport.pool.idle) == 1
 

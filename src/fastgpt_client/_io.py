@@ -1,4 +1,4 @@
-"""The only lines that wait: two drivers of flows. What they wait for is in ``_http1``, or in httpx2.
+"""The only lines that wait: two drivers of flows. What they wait for is in ``_transport``, or in httpx2.
 
 httpx2 is imported, and its TLS context built, when the first request is made.
 """
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from ._http1 import AsyncTransport, SyncTransport
     from ._session import Session, Timeout
+    from ._transport import AsyncTransport, SyncTransport
 
 R = TypeVar("R")
 T = TypeVar("T")  # a transport of our own
@@ -78,7 +78,7 @@ class _Connections(Generic[T, C]):
     def _new_client(self, new_client: Callable[..., C]) -> C:
         import httpx2
 
-        from ._http1 import KEEPALIVE_SECONDS
+        from ._transport import KEEPALIVE_SECONDS
 
         settings = self._settings
         return new_client(
@@ -213,13 +213,13 @@ class FlowIO:
 
 
 def _new_transport(context: ssl.SSLContext) -> SyncTransport:
-    from ._http1 import SyncTransport
+    from ._transport import SyncTransport
 
     return SyncTransport(context)
 
 
 def _new_async_transport(context: ssl.SSLContext) -> AsyncTransport:
-    from ._http1 import AsyncTransport
+    from ._transport import AsyncTransport
 
     return AsyncTransport(context)
 

@@ -39,17 +39,13 @@ class _Newlines:
 class FrameSplitter(_Newlines):
     """Feed it pieces of a stream as they come; it gives back the frames that are complete."""
 
-    __slots__ = ("_pending", "_searched")
+    __slots__ = ("_pending", "_searched", "idle")
 
     def __init__(self) -> None:
         super().__init__()
         self._pending = bytearray()
         self._searched = 0
-
-    @property
-    def idle(self) -> bool:
-        """Nothing is half here: the next piece begins with a new frame."""
-        return not self._pending and not self._after_cr
+        self.idle: bool = True  # nothing is half here: the next piece begins with a new frame
 
     def feed(self, piece: bytes) -> list[Frame]:
         if self._after_cr or CR in piece:
@@ -62,10 +58,12 @@ class FrameSplitter(_Newlines):
             end = self._pending.rfind(b"\n\n", self._searched)
             if end < 0:
                 self._searched = max(len(self._pending) - 1, 0)
+                self.idle = False
                 return []
             blocks = bytes(self._pending[:end]).split(b"\n\n")
             del self._pending[: end + 2]
             self._searched = max(len(self._pending) - 1, 0)
+        self.idle = not self._pending and not self._after_cr
         return [frame for block in blocks if block and (frame := _parse(block))]
 
     def finish(self) -> bytes:

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from fastgpt_client import AsyncChatClient, ChatClient, FastGPTError, RateLimitError, StreamError, StreamParseError
 from fastgpt_client import errors as sdk_errors
-from fastgpt_client._http1 import AsyncConnection, SyncConnection
 from fastgpt_client._response import EventStream
+from fastgpt_client._transport import AsyncConnection, SyncConnection
 
 from . import derive
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._json import as_object
+from .._json import as_list, as_object
 from ._base import JSON, Payload, Rows
 
 
@@ -133,7 +133,7 @@ class PresignedUpload(Payload):
     @property
     def file_key(self) -> str:
         """What the file is called in the storage."""
-        return self.key or self.fields.get("key", "")
+        return self.key or as_object(self.fields).get("key", "")
 
 
 class ChatRecord(Payload):
@@ -164,8 +164,8 @@ class ChatRecord(Payload):
     def text(self) -> str:
         """The texts of the record, joined."""
         found: list[str] = []
-        for item in self.value:
-            text = item.get("text")
+        for item in as_list(self.value):
+            text = as_object(item).get("text")
             content = as_object(text).get("content") if isinstance(text, dict) else text
             if isinstance(content, str):
                 found.append(content)

@@ -265,7 +265,7 @@ class AppApi(Api[IO]):
         servers may log it: for a key that must stay secret, try ``list_apps`` with it instead.
 
         Raises:
-            APIError: The key does not work.
+            AuthenticationError: The key does not work.
 
         Example:
             >>> client.check_api_key("fastgpt-…").data.usagePoints

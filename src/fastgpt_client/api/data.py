@@ -118,7 +118,8 @@ class DataApi(Api[IO]):
             imageId: The picture that it shows.
 
         Raises:
-            APIError: The collection has exactly this chunk already.
+            ConflictError: The collection has exactly this chunk already.
+            NotFoundError: There is no such collection.
 
         Example:
             >>> client.insert_data(collectionId, "What is a chunk?", "A piece of a text.").data
@@ -172,6 +173,9 @@ class DataApi(Api[IO]):
 
         FastGPT: ``GET /api/core/dataset/data/detail``.
 
+        Raises:
+            NotFoundError: There is none with this id.
+
         Example:
             >>> [index.text for index in client.get_data(row.id).data.indexes]
         """
@@ -217,6 +221,9 @@ class DataApi(Api[IO]):
         """Delete a chunk.
 
         FastGPT: ``DELETE /api/core/dataset/data/delete``.
+
+        Raises:
+            NotFoundError: There is none with this id.
 
         Example:
             >>> client.delete_data(row.id)

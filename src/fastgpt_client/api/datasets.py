@@ -169,7 +169,7 @@ class DatasetApi(Api[IO]):
             chunkSettings: How its texts are cut; fields as of ``create_text_collection``.
 
         Raises:
-            PermissionDeniedError: The server is older than 4.15.
+            AuthenticationError: The server is older than 4.15.
 
         Example:
             >>> client.update_dataset(datasetId, name="Handbook 2027")

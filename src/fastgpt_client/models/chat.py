@@ -159,6 +159,7 @@ class ChatRecord(Payload):
     useAgentSandbox: bool | None = None
     isFeedbackRead: bool | None = None
     deleteTime: str | None = None
+    _id: str | None = None
 
     @property
     def text(self) -> str:

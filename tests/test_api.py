@@ -191,7 +191,7 @@ def test_every_endpoint_that_takes_a_key_is_there(operation: str) -> None:
         assert path in {form.path for forms in OLDER_FORMS.values() for form in forms}, "no method calls it"
         return
     _, query, body = TABLE[operation]
-    assert set(described["params"]) - query - body - OLD_NAMES - {"customUid"} == set() or path == "/core/chat/init"
+    assert set(described["params"]) - query - body - OLD_NAMES == set()
 
 
 def test_what_is_left_for_later_is_not_there_yet() -> None:

@@ -608,7 +608,7 @@ class ChatApi(Api[IO]):
     ) -> Call[Response[FeedbackRecords]]:
         """Which records of a conversation were judged by its user.
 
-        FastGPT: ``POST /api/core/chat/feedback/getFeedbackRecordIds`` (about 4.14.5+, inferred; not in 4.11).
+        FastGPT: ``POST /api/core/chat/feedback/getFeedbackRecordIds`` (4.14.4+, read from the source; not in 4.11).
 
         Example:
             >>> client.get_feedback_record_ids(chatId=chat.chatId, feedbackType="bad").data.dataIds

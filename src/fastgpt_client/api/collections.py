@@ -245,7 +245,7 @@ class CollectionApi(Api[IO]):
         pageNum: int | None = None,
         **options: Unpack[Options],
     ) -> Call[Response[Page[Collection]]]:
-        """A page of the collections and folders in a folder; without ``parentId`` at the top.
+        """A page of the collections and folders in a folder, last changed first; without ``parentId`` at the top.
 
         FastGPT: ``POST /api/core/dataset/collection/listV2`` (4.8.19+).
 
@@ -254,7 +254,7 @@ class CollectionApi(Api[IO]):
             parentId: A folder.
             searchText: Only those with this in their name.
             offset: How many to skip.
-            pageSize: How many to give; servers give at most 30.
+            pageSize: How many to give; servers give at most 30, newer than 4.16 at most 100 (read from the source).
             selectFolder: Only folders.
             filterTags: Only those with these tags (ids).
             tagFilters: The same from 4.17 on (read from the source).

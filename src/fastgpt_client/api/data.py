@@ -58,7 +58,7 @@ class DataApi(Api[IO]):
     ) -> Call[Response[InsertResult]]:
         """Put chunks into a collection; they are indexed in the background.
 
-        FastGPT: ``POST /api/core/dataset/data/pushData``. Equal chunks of one call are put in once.
+        FastGPT: ``POST /api/core/dataset/data/pushData``. Not sent again by itself after it may have arrived.
 
         Args:
             collectionId: The collection.
@@ -153,7 +153,7 @@ class DataApi(Api[IO]):
             collectionId: The collection.
             searchText: Only chunks with these words.
             offset: How many to skip.
-            pageSize: How many to give; servers give at most 30.
+            pageSize: How many to give; servers give at most 30 (read from the source).
             pageNum: The n-th page, from 1, instead of ``offset``.
 
         Example:
@@ -199,7 +199,8 @@ class DataApi(Api[IO]):
 
         Args:
             q, a: What it says from now on. Without ``a`` it stays; ``""`` empties it.
-            indexes: The texts that it is found by besides, instead of those that it has; ``dataId`` keeps one.
+            indexes: All the texts that it is found by besides ``q``; ``dataId`` keeps one that it has. Others that it
+                has go, with None all of them (read from the source).
             imageId: The picture that it shows.
             indexPrefix: Put before the indexes.
 

@@ -30,8 +30,10 @@ from fastgpt_client import (
     NotFoundError,
     PermissionDeniedError,
     ValidationError,
+    _json,
 )
 from fastgpt_client._flow import Read, Send
+from fastgpt_client._response import Envelope
 from fastgpt_client._versions import OLDER_FORMS
 from fastgpt_client.api._arguments import ChatOptions, ChunkSettings, CollectionOptions
 from fastgpt_client.api.apps import AppApi
@@ -39,6 +41,8 @@ from fastgpt_client.api.chat import ChatApi
 from fastgpt_client.api.collections import CollectionApi
 from fastgpt_client.api.data import MAX_ROWS, DataApi
 from fastgpt_client.api.datasets import DatasetApi
+from fastgpt_client.models import apps, chat, collections, data, datasets
+from fastgpt_client.models._base import Payload
 from fastgpt_client.models.apps import McpApp
 from fastgpt_client.models.data import DataInput, IndexInput
 
@@ -242,9 +246,9 @@ def structs(value: Any) -> Iterator[msgspec.Struct]:
             yield from structs(each)
 
 
-def use(response: Any) -> None:
-    """Look at all that an answer offers."""
-    for struct in structs(response.data):
+def use(payload: Any) -> None:
+    """Look at all that a payload offers."""
+    for struct in structs(payload):
         for name, member in inspect.getmembers(type(struct), lambda each: isinstance(each, property)):
             assert isinstance(member, property)
             getattr(struct, name)
@@ -331,18 +335,51 @@ def _answers() -> list[Any]:
 
 @pytest.mark.parametrize(("name", "schema"), _answers())
 @settings(max_examples=25)
-@given(data=st.data())
-def test_no_answer_is_too_odd(name: str, schema: dict[str, Any], data: st.DataObject) -> None:
-    payload = data.draw(of_schema(schema))
+@given(drawn=st.data())
+def test_no_answer_is_too_odd(name: str, schema: dict[str, Any], drawn: st.DataObject) -> None:
+    payload = drawn.draw(of_schema(schema))
     if name == "create_chat_completion":
         body = {"choices": [], **(payload if isinstance(payload, dict) else {})}
         response = read(name, 200, json.dumps(body).encode())
         assert isinstance(response, ChatResponse), response
-        use(response)
+        use(response.data)
         return
     response = read(name, 200, json.dumps({"code": 200, "statusText": "", "message": "", "data": payload}).encode())
     assert not isinstance(response, APIError), response
-    use(response)
+    use(response.data)
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    5,
+    2.5,
+    "x",
+    [],
+    {},
+    [None],
+    [5],
+    ["x"],
+    [{"text": 5}],
+    [{"text": {"content": 5}}],
+    {"key": 5},
+]
+STRUCTS = [
+    each
+    for module in (apps, chat, collections, data, datasets)
+    for each in vars(module).values()
+    if isinstance(each, type) and issubclass(each, Payload) and each.__module__ == module.__name__
+]
+
+
+@pytest.mark.parametrize("kind", STRUCTS)
+def test_every_field_may_be_odd(kind: type[Payload]) -> None:
+    for field in kind.__struct_fields__:
+        for value in ODD:
+            body = json.dumps({"code": 200, "data": {field: value, "new": 1}}).encode()
+            made = _json.decoder(Envelope[kind])(body).data  # type: ignore[valid-type]
+            assert isinstance(made, kind)
+            use(made)
 
 
 # Fields that say nothing to a caller.
@@ -407,7 +444,7 @@ def test_what_real_servers_answered(recording: dict[str, Any]) -> None:
         if wire["data"] is not None and result.data is not None:
             compare(result.data, wire["data"], name, lost)
         assert lost == set()
-        use(result)
+        use(result.data)
         return
     assert isinstance(result, APIError)
     assert type(result) is ERRORS[wire.get("message") if wire.get("code") == 500 else wire.get("code")], str(result)

@@ -86,3 +86,32 @@ def test_an_envelope_that_says_no_with_http_200(world: World) -> None:
         client = world.make("AppClient", KEY, server.url)
         with pytest.raises(NotFoundError):
             world(client.list_apps())
+
+
+def test_a_knowledge_base_from_its_making_to_its_search(world: World) -> None:
+    answers = [
+        b'"d1"',
+        b'{"collectionId":"c1","results":{"insertLen":0}}',
+        b'{"insertLen":1}',
+        b'{"list":[{"_id":"c1","name":"Rules","dataAmount":2}],"total":1}',
+        b'{"list":[{"id":"x","q":"Paris","score":[{"type":"embedding","value":0.9,"index":0}]}],"limit":3000}',
+        b"null",
+    ]
+    with wire(*([http(b'{"code":200,"data":' + data + b"}")] for data in answers)) as server:
+        datasets = world.make("FastGPTClient", KEY, server.url).datasets
+        dataset = world(datasets.create_dataset("Docs")).data
+        made = world(datasets.create_text_collection(dataset, "Rules", "A text.", chunkSize=500)).data
+        assert (dataset, made.collectionId, made.results.insertLen) == ("d1", "c1", 0)
+        assert world(datasets.push_data(made.collectionId, [{"q": "Where?", "a": "Paris"}])).data.insertLen == 1
+        assert [each.id for each in world(datasets.list_collections(dataset)).data.list] == ["c1"]
+        found = world(datasets.search_dataset(dataset, "Where?", limit=3000)).data
+        assert (found.list[0].q, found.list[0].score[0].value, found.limit) == ("Paris", 0.9, 3000)
+        assert world(datasets.delete_collection("c1")).data is None
+        assert server.paths() == [
+            "POST /api/core/dataset/create",
+            "POST /api/core/dataset/collection/create/text",
+            "POST /api/core/dataset/data/pushData",
+            "POST /api/core/dataset/collection/listV2",
+            "POST /api/core/dataset/searchTest",
+            "POST /api/core/dataset/collection/delete?id=c1",
+        ]

@@ -57,15 +57,19 @@ class Api(Lender[IO]):
         options: Options,
         *,
         idempotent: bool | None = None,
+        params: Mapping[str, object] | None = None,
     ) -> Call[Response[T]]:
-        """A call that is answered with FastGPT's envelope around ``payload``; GET and DELETE carry a query."""
+        """A call that is answered with FastGPT's envelope around ``payload``; GET and DELETE carry a query.
+
+        ``params`` is a query besides the body.
+        """
         given = without_none(arguments)
         query = method in ("GET", "DELETE")
         return Call(
             method=method,
             path=path,
             read=lambda answer: Response(answer, payload),
-            params=given if query else {},
+            params=given if query else without_none(params or {}),
             body=None if query else given,
             idempotent=method in ("GET", "PUT", "DELETE") if idempotent is None else idempotent,
             options=options,

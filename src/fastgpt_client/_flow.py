@@ -108,6 +108,8 @@ def build(call: Call[Any], form: Form, session: Session) -> dict[str, Any]:
     params, body = call.params, call.body
     if extra := options.get("extra_body"):
         body = {**(body or {}), **extra}
+    if form.path != call.path:
+        params, body = form.adapt(params) if params else params, form.adapt(body) if body is not None else None
     if form.arguments == "both":
         params = body = {**params, **(body or {})}
     elif form.method in ("GET", "DELETE") and body is not None and call.method not in ("GET", "DELETE"):

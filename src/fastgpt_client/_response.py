@@ -586,4 +586,4 @@ def _nothing() -> tuple[()]:
 def _empty(payload: Any) -> object:
     """What stands for a payload that the server left out."""
     origin: type[object] = getattr(payload, "__origin__", payload)
-    return cast("object", origin()) if origin in (list, dict) or issubclass(origin, msgspec.Struct) else None
+    return cast("object", origin()) if origin in (list, dict, str) or issubclass(origin, msgspec.Struct) else None

@@ -9,7 +9,12 @@ Sources: recorded answers of 4.11.1, 4.14.4 and 4.16.0; the releases between are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
+
+from ._json import as_object
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -18,6 +23,17 @@ class Form(msgspec.Struct, frozen=True):
     method: str
     path: str
     arguments: str = "same"  # or "both": in the query and in the body
+    also: dict[str, tuple[str, ...]] = {}  # arguments that it reads under other names: sent under all of them
+    needs: dict[str, object] = {}  # what it fails without, and newer servers do not want
+
+    def adapt(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a call as this form has them."""
+        given: dict[str, Any] = {**self.needs, **arguments}
+        for name, older in self.also.items():
+            given.update({each: given[name] for each in older if name in given})
+        if "outLinkAuthData" in given:  # before 4.15 its fields stood beside the others
+            given = {**as_object(given["outLinkAuthData"]), **given}
+        return given
 
 
 OLDER_FORMS: dict[str, tuple[Form, ...]] = {
@@ -29,10 +45,24 @@ OLDER_FORMS: dict[str, tuple[Form, ...]] = {
     # record/ since 4.14.5.
     "/core/chat/record/getPaginationRecords": (Form("POST", "/core/chat/getPaginationRecords"),),
     "/core/chat/record/getResData": (Form("GET", "/core/chat/getResData"),),
+    "/core/chat/record/getRecords_v2": (Form("POST", "/core/chat/getRecords_v2"),),  # 4.14.4; none in 4.11
     # record/delete since 4.14.11. Before, 4.14.1 and later read the body and the others the query: send both.
     "/core/chat/record/delete": (Form("DELETE", "/core/chat/item/delete", "both"),),
     # record/getQuote since 4.14.11.
     "/core/chat/record/getQuote": (Form("POST", "/core/chat/quote/getQuote"),),
+    # record/getCollectionQuote since 4.14.11. 4.14.4 refuses a call without an anchor; 4.11 reads it as an index.
+    "/core/chat/record/getCollectionQuote": (
+        Form(
+            "POST",
+            "/core/chat/quote/getCollectionQuote",
+            also={"anchor": ("initialIndex", "nextIndex", "prevIndex")},
+            needs={"anchor": 0},
+        ),
+    ),
+    # file/ since 4.14.5; before 4.14.0 files were uploaded to FastGPT itself.
+    "/core/chat/file/presignChatFilePostUrl": (Form("POST", "/core/chat/presignChatFilePostUrl"),),
+    "/core/chat/file/presignChatFileGetUrl": (Form("POST", "/core/chat/presignChatFileGetUrl"),),
+    "/core/dataset/file/presignDatasetFilePostUrl": (Form("POST", "/core/dataset/presignDatasetFilePostUrl"),),
     # logs/list takes keys since 4.15.4; 4.11 has getChatLogs, for sessions only.
     "/core/app/logs/list": (Form("POST", "/core/app/getChatLogs"),),
 }

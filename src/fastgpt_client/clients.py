@@ -11,6 +11,8 @@ from ._io import AsyncIO, FlowIO, SyncIO, Transport
 from ._session import DEFAULT_BASE_URL, Defaults, Session, Timeout
 from .api.apps import AppApi
 from .api.chat import ChatApi
+from .api.collections import CollectionApi
+from .api.data import DataApi
 from .api.datasets import DatasetApi
 from .conversation import AsyncConversation, Conversation
 
@@ -204,7 +206,7 @@ class AsyncChatClient(ChatApi[AsyncIO], _AsyncClient):
 
 
 class AppClient(AppApi[SyncIO], _SyncClient):
-    """Lists apps, reads their logs and charts.
+    """Lists apps, reads their logs and charts; manages MCP servers.
 
     Example:
         >>> with AppClient(api_key="fastgpt-…") as client:
@@ -213,7 +215,7 @@ class AppClient(AppApi[SyncIO], _SyncClient):
 
 
 class AsyncAppClient(AppApi[AsyncIO], _AsyncClient):
-    """Lists apps, reads their logs and charts. For async code.
+    """Lists apps, reads their logs and charts; manages MCP servers. For async code.
 
     Example:
         >>> async with AsyncAppClient(api_key="fastgpt-…") as client:
@@ -221,8 +223,8 @@ class AsyncAppClient(AppApi[AsyncIO], _AsyncClient):
     """
 
 
-class DatasetClient(DatasetApi[SyncIO], _SyncClient):
-    """Reads knowledge bases.
+class DatasetClient(DatasetApi[SyncIO], CollectionApi[SyncIO], DataApi[SyncIO], _SyncClient):
+    """Makes, fills, searches and reads knowledge bases: their collections, and the data in these.
 
     Example:
         >>> with DatasetClient(api_key="fastgpt-…") as client:
@@ -230,8 +232,8 @@ class DatasetClient(DatasetApi[SyncIO], _SyncClient):
     """
 
 
-class AsyncDatasetClient(DatasetApi[AsyncIO], _AsyncClient):
-    """Reads knowledge bases. For async code.
+class AsyncDatasetClient(DatasetApi[AsyncIO], CollectionApi[AsyncIO], DataApi[AsyncIO], _AsyncClient):
+    """Makes, fills, searches and reads knowledge bases: their collections, and the data in these. For async code.
 
     Example:
         >>> async with AsyncDatasetClient(api_key="fastgpt-…") as client:
@@ -255,12 +257,12 @@ class FastGPTClient(_SyncClient):
 
     @property
     def apps(self) -> AppClient:
-        """Lists apps, reads their logs and charts."""
+        """Lists apps, reads their logs and charts; manages MCP servers."""
         return _sharing(AppClient, self)
 
     @property
     def datasets(self) -> DatasetClient:
-        """Reads knowledge bases."""
+        """Makes, fills, searches and reads knowledge bases."""
         return _sharing(DatasetClient, self)
 
 
@@ -280,12 +282,12 @@ class AsyncFastGPTClient(_AsyncClient):
 
     @property
     def apps(self) -> AsyncAppClient:
-        """Lists apps, reads their logs and charts."""
+        """Lists apps, reads their logs and charts; manages MCP servers."""
         return _sharing(AsyncAppClient, self)
 
     @property
     def datasets(self) -> AsyncDatasetClient:
-        """Reads knowledge bases."""
+        """Makes, fills, searches and reads knowledge bases."""
         return _sharing(AsyncDatasetClient, self)
 
 

@@ -254,13 +254,17 @@ _SENTENCES: list[tuple[re.Pattern[str], type[APIError], str | None, str | None]]
     ),
     (re.compile("(?i)rate limit exceeded"), RateLimitError, None, None),
     (re.compile("dataId already exists"), ConflictError, None, "responseChatItemId must be new in its chat"),
-    (re.compile("(?i)data validation error|validation error"), ValidationError, None, None),
+    (re.compile("(?i)data validation error|validation error|validation failed: "), ValidationError, None, None),
+    (re.compile("Cast to ObjectId failed"), ValidationError, None, "an id has 24 hex digits"),
+    (re.compile("已经存在完全一致的数据"), ConflictError, "the collection has exactly this data already", None),
+    (re.compile("^APIKey invalid"), AuthenticationError, "the key that was asked about does not work", None),
     (
         re.compile("messages is (empty|not array)|question is empty|contentId or chatId is empty"),
         ValidationError,
         None,
         None,
     ),
+    (re.compile("dataset.error.Data not found$"), NotFoundError, "this data does not exist", "check its id"),
     (re.compile("not found$"), NotFoundError, None, None),
 ]
 _HTML_HINT = (

@@ -1,4 +1,4 @@
-"""Pack what real servers answered to chat completions into ``completions.json.gz``, which the tests read.
+"""Pack what real servers answered, for the tests: ``completions.json.gz``, and ``endpoints.json.gz`` with all others.
 
     python pack.py RECORDINGS_DIR
 
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 HERE = Path(__file__).parent
 PACKED = HERE / "completions.json.gz"
 PATHS = ("/api/v1/chat/completions", "/api/v2/chat/completions")
+OTHERS = HERE / "endpoints.json.gz"
 HEADERS = ("content-type", "content-encoding", "x-request-id", "retry-after")  # and x-ratelimit-*
 
 
@@ -53,8 +54,36 @@ def pack(recordings: Path) -> list[dict[str, Any]]:
     return packed
 
 
-if __name__ == "__main__":
-    recordings = pack(Path(sys.argv[1]))
+def pack_others(recordings: Path) -> list[dict[str, Any]]:
+    """Everything but runs: what was asked, and the whole answer."""
+    packed: list[dict[str, Any]] = []
+    for file in sorted(recordings.glob("*/*.json")):
+        exchange: dict[str, Any] = json.loads(file.read_bytes())
+        request, response = exchange["request"], exchange["response"]
+        url = urlsplit(request["url"])
+        if url.path in PATHS or "read_error" in response or "body" not in response:
+            continue
+        headers = {name.lower(): value for name, value in response["headers"]}
+        packed.append(
+            {
+                "version": file.parent.name,
+                "name": file.stem,
+                "method": request["method"],
+                "path": url.path,
+                "status": response["status"],
+                "type": headers.get("content-type", ""),
+                "body": response["body"],
+            }
+        )
+    return packed
+
+
+def write(file: Path, recordings: list[dict[str, Any]]) -> None:
     text = json.dumps(recordings, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    PACKED.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-    print(f"{len(recordings)} recordings, {PACKED.stat().st_size} bytes")
+    file.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    print(f"{len(recordings)} recordings, {file.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    write(PACKED, pack(Path(sys.argv[1])))
+    write(OTHERS, pack_others(Path(sys.argv[1])))

@@ -6,9 +6,11 @@ from collections.abc import Coroutine
 from typing import Any, assert_type
 
 from fastgpt_client import AsyncChatClient, AsyncConversation, AsyncFastGPTClient, ChatResponse, Reply, Response
-from fastgpt_client.models._base import Page
+from fastgpt_client.models._base import LinkedPage, Page
 from fastgpt_client.models.apps import App, AppLogsChart
-from fastgpt_client.models.chat import ChatHistory, StopResult
+from fastgpt_client.models.chat import ChatHistory, ChatRecord, StopResult
+from fastgpt_client.models.collections import Collection, CreatedCollection, InsertResult
+from fastgpt_client.models.datasets import SearchResult
 
 
 async def use() -> None:
@@ -21,6 +23,7 @@ async def use() -> None:
         assert_type([piece async for piece in response.aiter_answer()], list[str])
         assert_type(await client.stop_chat("c"), Response[StopResult])
         assert_type(await client.get_chat_histories("app", 0, 20, "api"), Response[Page[ChatHistory]])
+        assert_type((await client.get_chat_records_v2(chatId="c")).data, LinkedPage[ChatRecord])
         assert_type(await AsyncChatClient.stop_chat(client, "c"), Response[StopResult])
         _ = await client.create_chat_completion(mesages=[])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         _ = await client.create_chat_completion([], chatId=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -37,3 +40,10 @@ async def use() -> None:
         assert_type((await everything.apps.list_apps()).data, list[App])
         chart = await everything.apps.get_app_logs_chart("a", "2026-01-01", "2026-01-02", source=["api"])
         assert_type(chart.data, AppLogsChart)
+        datasets = everything.datasets
+        assert_type((await datasets.create_dataset("Docs")).data, str)
+        assert_type((await datasets.search_dataset("d", "x")).data, SearchResult)
+        made = await datasets.create_link_collection("d", "https://example.com", trainingType="qa")
+        assert_type(made.data, CreatedCollection)
+        assert_type((await datasets.list_collections("d")).data, Page[Collection])
+        assert_type(await datasets.push_data("c", [{"q": "x"}]), Response[InsertResult])

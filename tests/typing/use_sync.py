@@ -14,10 +14,21 @@ from fastgpt_client import (
     Reply,
     Response,
 )
-from fastgpt_client.models._base import Page
+from fastgpt_client.models._base import LinkedPage, Page
 from fastgpt_client.models.apps import App, AppLogsChart
-from fastgpt_client.models.chat import ChatCompletion, ChatHistory, ChatInit, ChatRecord, StopResult
-from fastgpt_client.models.datasets import Dataset
+from fastgpt_client.models.chat import (
+    ChatCompletion,
+    ChatHistory,
+    ChatInit,
+    ChatRecord,
+    ChatStatuses,
+    PresignedUpload,
+    Quote,
+    StopResult,
+)
+from fastgpt_client.models.collections import Collection, CollectionTraining, CreatedCollection, InsertResult
+from fastgpt_client.models.data import Data, DataInput, DataRow, IndexInput, TrainingData, UpdatedData
+from fastgpt_client.models.datasets import Dataset, SearchHit
 
 client = ChatClient(
     api_key="k", base_url="http://localhost:3000", app_id="a", timeout=60.0, max_retries=3, retry_delay=1.0
@@ -37,6 +48,14 @@ assert_type(client.get_chat_init(chatId="c").data, ChatInit)
 assert_type(client.get_chat_histories("app", 0, 20, "api"), Response[Page[ChatHistory]])
 assert_type(client.get_chat_records(chatId="c").data.list, list[ChatRecord])
 assert_type(client.delete_chat_record(chatId="c", contentId="r"), Response[None])
+assert_type(client.get_chat_statuses(["c"]).data, ChatStatuses)
+assert_type(client.get_chat_records_v2(chatId="c").data, LinkedPage[ChatRecord])
+assert_type(client.get_collection_quotes(chatId="c", chatItemDataId="r", collectionId="k").data.list, list[Quote])
+assert_type(client.presign_chat_file_post_url("a.txt", chatId="c").data, PresignedUpload)
+assert_type(client.presign_chat_file_get_url("k", chatId="c").data, str)
+assert_type(client.query_input_guide("x").data, list[str])
+client.get_chat_records(chatId="c", outLinkAuthData={"shareId": "s", "outLinkUid": "u"}, timeout=3)
+client.get_chat_records(chatId="c", sourceType="web")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 assert_type(ChatClient.stop_chat(client, "c"), Response[StopResult])
 
 client.create_chat_completion([], timeout=5, max_retries=0, extra_headers={"a": "b"}, extra_body={"c": 1})
@@ -58,3 +77,18 @@ with FastGPTClient() as everything:
     assert_type(everything.apps.list_apps().data, list[App])
     assert_type(everything.apps.get_app_logs_chart("a", "2026-01-01", "2026-01-02", source=["api"]).data, AppLogsChart)
     assert_type(everything.datasets.list_datasets().data, list[Dataset])
+    datasets = everything.datasets
+    assert_type(datasets.create_dataset("Docs", vectorModel="m").data, str)
+    assert_type(datasets.search_dataset("d", "x", limit=3000, searchMode="mixedRecall").data.list, list[SearchHit])
+    assert_type(datasets.create_text_collection("d", "n", "t", chunkSize=500, tags=["a"]).data, CreatedCollection)
+    assert_type(datasets.list_collections("d").data, Page[Collection])
+    assert_type(datasets.get_collection_training("c").data, CollectionTraining)
+    assert_type(datasets.delete_collections(["c"]), Response[None])
+    rows = [DataInput("q", "a", [IndexInput("i")])]
+    assert_type(datasets.push_data("c", rows, "chunk"), Response[InsertResult])
+    assert_type(datasets.push_data("c", [{"q": "x"}]), Response[InsertResult])
+    assert_type(datasets.list_data("c").data.list, list[DataRow])
+    assert_type(datasets.get_data("i").data, Data)
+    assert_type(datasets.update_data("i", "q").data, UpdatedData)
+    assert_type(datasets.list_training_errors("c").data.list, list[TrainingData])
+    datasets.create_text_collection("d", "n", "t", chunkSzie=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, Unpack
 
 from .._call import Call
@@ -12,7 +13,8 @@ from .._response import Response
 from .._session import Options
 from ..errors import ArgumentError
 from ..models._base import Page
-from ..models.apps import App, AppLog, AppLogsChart, AppLogsTotals, AppUsers
+from ..models.apps import App, AppLog, AppLogsChart, AppLogsTotals, AppUsers, KeyHealth, McpApp, McpServer
+from ._arguments import needed, page
 
 if TYPE_CHECKING:
     from .._io import AsyncIO, FlowIO, SyncIO
@@ -107,6 +109,7 @@ class AppApi(Api[IO]):
         feedbackType: Literal["all", "has_feedback", "good", "bad"] | None = None,
         unreadOnly: bool | None = None,
         errorFilter: Literal["all", "has_error"] | None = None,
+        pageNum: int | None = None,
         **options: Unpack[Options],
     ) -> Call[Response[Page[AppLog]]]:
         """A page of the conversations that everybody had with an app, with counts of messages, feedback and errors.
@@ -122,6 +125,7 @@ class AppApi(Api[IO]):
             chatSearch: Only conversations with this text.
             tmbIds, outLinkUids: Only these members, or these users (``customUid``).
             feedbackType, unreadOnly, errorFilter: Only those with feedback, unread feedback, errors.
+            pageNum: The n-th page, from 1, instead of ``offset``.
 
         Raises:
             AuthenticationError: The server is older than 4.15.4.
@@ -133,8 +137,7 @@ class AppApi(Api[IO]):
             "appId": self._app(appId),
             "dateStart": _moment("dateStart", dateStart),
             "dateEnd": _moment("dateEnd", dateEnd),
-            "offset": offset,
-            "pageSize": pageSize,
+            **page(offset, pageSize, pageNum),
             "sources": _sources(sources),
             "chatSearch": chatSearch,
             "tmbIds": tmbIds,
@@ -177,17 +180,97 @@ class AppApi(Api[IO]):
         parentId: str | None = None,
         searchKey: str | None = None,
         type: str | Sequence[str] | None = None,  # noqa: A002  # FastGPT's name
+        getRecentlyChat: bool | None = None,
         **options: Unpack[Options],
     ) -> Call[Response[list[App]]]:
         """The apps that the key's owner may see in a folder; without ``parentId`` at the top.
 
         FastGPT: ``POST /api/core/app/list``.
 
+        Args:
+            parentId: The folder.
+            searchKey: Only apps with this in their name or introduction.
+            type: Only apps of this type, or these.
+            getRecentlyChat: Only those that were used last (read from the source).
+
         Example:
             >>> {app.name: app.id for app in client.list_apps().data}
         """
-        arguments = {"parentId": parentId, "searchKey": searchKey, "type": type}
+        arguments = {"parentId": parentId, "searchKey": searchKey, "type": type, "getRecentlyChat": getRecentlyChat}
         return self._call("POST", "/core/app/list", list[App], arguments, options, idempotent=True)
+
+    @endpoint
+    def list_mcp_servers(self, **options: Unpack[Options]) -> Call[Response[list[McpServer]]]:
+        """The MCP servers that offer apps of the key's owner as tools.
+
+        FastGPT: ``GET /api/support/mcp/list`` (4.9.6+).
+
+        Example:
+            >>> {server.name: [app.toolName for app in server.apps] for server in client.list_mcp_servers().data}
+        """
+        return self._call("GET", "/support/mcp/list", list[McpServer], {}, options)
+
+    @endpoint
+    def create_mcp_server(
+        self, name: str, apps: Sequence[McpApp | Mapping[str, object]], **options: Unpack[Options]
+    ) -> Call[Response[None]]:
+        """Offer apps as MCP tools. The answer does not tell the new server's id: list them.
+
+        FastGPT: ``POST /api/support/mcp/create`` (4.9.6+; read from the source, not recorded).
+
+        Args:
+            name: What the server is called.
+            apps: ``[McpApp(appId="…", toolName="…", description="…")]``, or dicts of these.
+
+        Example:
+            >>> client.create_mcp_server("Tools", [McpApp(appId="…", toolName="ask", description="Answers.")])
+        """
+        arguments = {"name": needed("name", name), "apps": list(apps)}
+        return self._call("POST", "/support/mcp/create", NoneType, arguments, options)
+
+    @endpoint
+    def update_mcp_server(
+        self,
+        id: str,  # noqa: A002  # FastGPT's name
+        name: str,
+        apps: Sequence[McpApp | Mapping[str, object]],
+        **options: Unpack[Options],
+    ) -> Call[Response[None]]:
+        """Change an MCP server; ``apps`` replaces all that it offers.
+
+        FastGPT: ``PUT /api/support/mcp/update`` (4.9.6+; read from the source, not recorded).
+
+        Example:
+            >>> client.update_mcp_server(server.id, "Tools", server.apps)
+        """
+        arguments = {"id": needed("id", id), "name": name, "apps": list(apps)}
+        return self._call("PUT", "/support/mcp/update", NoneType, arguments, options)
+
+    @endpoint
+    def delete_mcp_server(self, id: str, **options: Unpack[Options]) -> Call[Response[None]]:  # noqa: A002  # FastGPT's name
+        """Delete an MCP server. Its apps stay.
+
+        FastGPT: ``DELETE /api/support/mcp/delete`` (4.9.6+; read from the source, not recorded).
+
+        Example:
+            >>> client.delete_mcp_server(server.id)
+        """
+        return self._call("DELETE", "/support/mcp/delete", NoneType, {"id": needed("id", id)}, options)
+
+    @endpoint
+    def check_api_key(self, apiKey: str, **options: Unpack[Options]) -> Call[Response[KeyHealth]]:
+        """Whether a key works, and how many points it has used.
+
+        FastGPT: ``GET /api/support/openapi/health`` (4.14.4+). The key stands in the address, where proxies and
+        servers may log it: for a key that must stay secret, try ``list_apps`` with it instead.
+
+        Raises:
+            AuthenticationError: The key does not work.
+
+        Example:
+            >>> client.check_api_key("fastgpt-…").data.usagePoints
+        """
+        return self._call("GET", "/support/openapi/health", KeyHealth, {"apiKey": needed("apiKey", apiKey)}, options)
 
 
 def _moment(name: str, value: Day) -> str:

@@ -21,3 +21,12 @@ class Page(msgspec.Struct, Generic[T]):
 
     list: Rows[T] = []
     total: int = 0
+
+
+class LinkedPage(msgspec.Struct, Generic[T]):
+    """A page of a list that is read from a row on, in both directions: ask on with the first or last row's id."""
+
+    list: Rows[T] = []
+    total: int | None = None
+    hasMorePrev: bool = False
+    hasMoreNext: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ._base import JSON, Payload, Rows
 
 
@@ -126,3 +128,37 @@ class AppLogsChart(Payload):
     userData: list[UserPoint] = []
     chatData: list[ChatPoint] = []
     appData: list[AppPoint] = []
+
+
+class McpApp(msgspec.Struct, omit_defaults=True):
+    """An app as a tool of an MCP server: ``toolName`` and ``description`` are what a model reads."""
+
+    appId: str = ""
+    toolName: str = ""
+    description: str = ""
+    appName: str | None = None
+
+
+class McpServer(Payload):
+    """Apps that FastGPT offers as MCP tools. ``key`` is a part of its address."""
+
+    _id: str = ""
+    key: str = ""
+    name: str = ""
+    teamId: str | None = None
+    tmbId: str | None = None
+    apps: list[McpApp] = []
+
+    @property
+    def id(self) -> str:
+        """The server's id."""
+        return self._id
+
+
+class KeyHealth(Payload):
+    """Whether a key works; points used and allowed (-1: no limit)."""
+
+    valid: bool | None = None
+    usagePoints: float | None = None
+    maxUsagePoints: float | None = None
+    appId: str | None = None

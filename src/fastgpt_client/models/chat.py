@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._json import as_object
-from ._base import JSON, Payload
+from .._json import as_list, as_object
+from ._base import JSON, Payload, Rows
 
 
 class CompletionMessage(Payload):
@@ -80,6 +80,60 @@ class ChatHistory(Payload):
     updateTime: str = ""
     chatGenerateStatus: int | None = None
     hasBeenRead: bool | None = None
+    skillId: str | None = None
+    sourceType: str | None = None
+
+
+class ChatStatus(Payload):
+    """What a conversation is doing. ``chatGenerateStatus``: 0 generating, 1 done, 2 failed."""
+
+    chatId: str = ""
+    updateTime: str | None = None
+    chatGenerateStatus: int | None = None
+    hasBeenRead: bool | None = None
+
+
+class ChatStatuses(Payload):
+    """Unknown conversations are left out."""
+
+    list: Rows[ChatStatus] = []
+
+
+class FeedbackRecords(Payload):
+    """The records of a conversation that were judged."""
+
+    total: int = 0
+    dataIds: list[str] = []
+
+
+class Done(Payload):
+    success: bool = False
+
+
+class PresignedUpload(Payload):
+    """Where and how to upload a file. ``maxSize``: bytes.
+
+    4.14 answers a form to POST (``fields``, the file last); later servers answer ``headers`` to PUT with, whole or in
+    parts of ``partSize`` bytes (``uploadMode``).
+    """
+
+    url: str = ""
+    key: str | None = None
+    uploadMode: str | None = None
+    headers: dict[str, str] = {}
+    fields: dict[str, str] = {}
+    previewUrl: str | None = None
+    maxSize: int | None = None
+    completeUrl: str | None = None
+    abortUrl: str | None = None
+    partSize: int | None = None
+    concurrency: int | None = None
+    maxRetry: int | None = None
+
+    @property
+    def file_key(self) -> str:
+        """What the file is called in the storage."""
+        return self.key or as_object(self.fields).get("key", "")
 
 
 class ChatRecord(Payload):
@@ -101,13 +155,18 @@ class ChatRecord(Payload):
     llmModuleAccount: int | None = None
     historyPreviewLength: int | None = None
     errorMsg: str | None = None
+    anchor: Any = None
+    useAgentSandbox: bool | None = None
+    isFeedbackRead: bool | None = None
+    deleteTime: str | None = None
+    _id: str | None = None
 
     @property
     def text(self) -> str:
         """The texts of the record, joined."""
         found: list[str] = []
-        for item in self.value:
-            text = item.get("text")
+        for item in as_list(self.value):
+            text = as_object(item).get("text")
             content = as_object(text).get("content") if isinstance(text, dict) else text
             if isinstance(content, str):
                 found.append(content)
@@ -125,6 +184,7 @@ class Quote(Payload):
     updated: bool | None = None
     history: list[JSON] = []
     imagePreivewUrl: str | None = None
+    anchor: int | None = None
 
     @property
     def id(self) -> str:

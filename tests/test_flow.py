@@ -219,6 +219,12 @@ def test_queries_are_written_as_fastgpt_reads_them(calls: Calls) -> None:
     assert sent[0].params == {"appId": "app", "chatId": "c", "loadCustomFeedbacks": "true"}
 
 
+def test_a_misspelt_argument_is_not_lost(calls: Calls) -> None:
+    for call in (calls.create_chat_completion, calls.get_chat_histories, calls.get_chat_init):
+        with pytest.raises(ArgumentError, match="there is no argument 'mesages'"):
+            next(call(mesages=ask("x")))  # type: ignore[operator]
+
+
 def test_what_cannot_be_sent(calls: Calls) -> None:
     with pytest.raises(ArgumentError, match="cannot be sent as JSON"):
         next(calls.create_chat_completion(ask("x"), variables={"a": object()}))

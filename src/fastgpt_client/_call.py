@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from ._session import Options
+from .errors import ArgumentError
+
 if TYPE_CHECKING:
     from ._answer import Answer
-    from ._session import Options
 
 R = TypeVar("R")
+
+OPTIONS = frozenset(Options.__annotations__)
 
 
 class Call(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
@@ -25,3 +29,12 @@ class Call(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     idempotent: bool = False  # may be sent again when it is unknown whether the server acted
     stream: bool = False
     options: Options = {}
+
+    def __post_init__(self) -> None:
+        if self.options:
+            known = OPTIONS | self.params.keys() | (self.body or {}).keys()
+            for name, value in self.options.items():
+                if name not in known and value is not None:  # it would be lost without a word
+                    raise ArgumentError(
+                        f"there is no argument {name!r}; use extra_body for what this version does not know"
+                    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
+from .._call import OPTIONS
 from .._session import Options
 from ..errors import ArgumentError
 
@@ -70,16 +71,9 @@ class CollectionOptions(ChunkSettings, total=False):
 
 
 def wire_arguments(options: Options, kind: type[Options]) -> dict[str, object]:
-    """The wire arguments among the options of a call; ``kind`` says which options there are.
-
-    Raises:
-        ArgumentError: There is no such option: a misspelt setting would be lost without a word.
-    """
+    """The wire arguments among the options of a call; ``kind`` says which there are. A misspelt one ``Call`` refuses."""
     known: frozenset[str] = getattr(kind, "__optional_keys__")  # noqa: B009  # mypy does not see it on a TypedDict
-    for name in options:
-        if name not in known:
-            raise ArgumentError(f"there is no argument {name!r}; use extra_body for what this version does not know")
-    return {name: value for name, value in options.items() if name not in Options.__annotations__}
+    return {name: value for name, value in options.items() if name in known and name not in OPTIONS}
 
 
 def page(offset: int, pageSize: int, pageNum: int | None) -> dict[str, object]:

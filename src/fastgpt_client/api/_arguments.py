@@ -71,7 +71,7 @@ class CollectionOptions(ChunkSettings, total=False):
 
 
 def wire_arguments(options: Options, kind: type[Options]) -> dict[str, object]:
-    """The wire arguments among the options of a call; ``kind`` says which there are. A misspelt one ``Call`` refuses."""
+    """The wire arguments among the options of a call; ``kind`` says which there are. Call refuses misspelt ones."""
     known: frozenset[str] = getattr(kind, "__optional_keys__")  # noqa: B009  # mypy does not see it on a TypedDict
     return {name: value for name, value in options.items() if name in known and name not in OPTIONS}
 

@@ -52,9 +52,10 @@ class EventStream(Response):
         watch = asyncio.create_task(self._watch(receive))
         try:
             async for chunk in self._chunks:
-                if chunk is None:
+                if chunk is None or watch.done():  # cut on purpose, or nobody listens any more
                     return
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                await asyncio.sleep(0)  # lets the loop notice that the client left
         finally:
             watch.cancel()
         await send({"type": "http.response.body", "body": b""})

@@ -452,15 +452,14 @@ class EventStream:
         self._ready: Iterator[StreamEvent] = iter(())
         self._redact = redact
 
-    def feed(self, piece: bytes) -> Iterator[StreamEvent]:
+    def feed(self, piece: bytes) -> Iterable[StreamEvent]:
         """The events that are complete now; with ``b""`` those that an earlier loop left."""
         if piece:
             # Nearly every piece is one whole frame with a piece of answer: the shortest way for it.
             if piece[:7] == b"data: {" and piece[-2:] == b"\n\n" and self._splitter.idle:
                 data = piece[6:-2]
                 if LF not in data and CR not in data and (answer := self._answer(data)) is not None:
-                    self._ready = iter((answer,))
-                    return self._ready
+                    return (answer,)
             self._ready = iter(self._decode_all(self._splitter.feed(piece)))
         return self._ready
 

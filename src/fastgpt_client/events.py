@@ -6,44 +6,36 @@ server sent). A name that this version does not know becomes :class:`UnknownEven
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import msgspec
 
 from . import _json
 from ._json import as_list, as_object
 from .errors import APIError, NodeError, error_from_body
+from .models._base import JSON, Payload, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-JSON: TypeAlias = dict[str, Any]  # FastGPT's open objects: any field may come
-
-Rows = list  # under another name: a form field has a field that is called list
-
-
-class Struct(msgspec.Struct, gc=False):
-    """Short for the options that all payloads share."""
-
-
 # Parts of events ------------------------------------------------------------------------------------------------------
 
 
-class AnswerDelta(Struct):
+class AnswerDelta(Payload):
     """A piece of the answer: text, thinking, or neither (the last one, and heartbeats)."""
 
     content: str | None = None
     reasoning_content: str | None = None
 
 
-class AnswerChoice(Struct):
+class AnswerChoice(Payload):
     """The wrapping that FastGPT takes over from OpenAI; there is always one."""
 
     delta: AnswerDelta = msgspec.field(default_factory=AnswerDelta)
     finish_reason: str | None = None
 
 
-class Tool(Struct):
+class Tool(Payload):
     """A tool call. Pieces of one call share ``id``: parameters and response grow while they stream."""
 
     id: str = ""
@@ -54,7 +46,7 @@ class Tool(Struct):
     response: str | None = None
 
 
-class InteractiveOption(Struct):
+class InteractiveOption(Payload):
     """One choice of a ``userSelect`` node. The answer is its ``value``, as text."""
 
     key: str = ""
@@ -62,7 +54,7 @@ class InteractiveOption(Struct):
     description: str | None = None
 
 
-class FormField(Struct):
+class FormField(Payload):
     """One field of a ``userInput`` form."""
 
     key: str = ""
@@ -80,7 +72,7 @@ class FormField(Struct):
     list: Rows[JSON] | None = None
 
 
-class Interactive(Struct):
+class Interactive(Payload):
     """The workflow waits for the user: ``options`` to choose from, or ``fields`` to fill in.
 
     ``type`` is the type on the wire (``userSelect``, ``userInput``, ``paymentPause``, …); nodes inside loops and
@@ -112,7 +104,7 @@ class Interactive(Struct):
         )
 
 
-class NodeResponse(Struct):
+class NodeResponse(Payload):
     """What one workflow node did. The common fields are named; ``raw`` has all that the server sent."""
 
     id: str = ""
@@ -159,7 +151,7 @@ class NodeResponse(Struct):
         return None
 
 
-class Citation(Struct):
+class Citation(Payload):
     """A chunk of a knowledge base that the answer rests on (an item of ``quoteList``)."""
 
     id: str = ""

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 from .._call import Call
 from .._endpoint import Api, endpoint
 from .._response import Response
-from ..models._base import LinkedPage, Page
+from ..models._base import JSON, LinkedPage, Page
 from ..models.chat import ChatHistory, ChatRecord, ChatStatuses, Done, FeedbackRecords, Quote
 from ._arguments import ChatOptions, ids, needed, page, wire_arguments
 
 if TYPE_CHECKING:
     from .._io import AsyncIO, FlowIO, SyncIO
-    from ..events import JSON
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 

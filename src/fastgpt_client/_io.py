@@ -34,11 +34,9 @@ C = TypeVar("C")  # a client of httpx2
 class Transport(msgspec.Struct, frozen=True):
     """How to reach the server."""
 
-    plain: bool = False  # http://, without TLS
     verify: Any = True
     proxy: Any = None
     http2: bool = False
-    trust_env: bool = True
 
 
 class _Connections(Generic[T, C]):
@@ -72,7 +70,7 @@ class _Connections(Generic[T, C]):
                 elif self._settings.http2 or _proxied(self._settings, url):
                     self.client = self._new_client(new_client)
                 else:
-                    self.transport = new_transport(_verification(self._settings))
+                    self.transport = new_transport(_verification(self._settings, used=url.startswith("https:")))
         return self.transport
 
     def _new_client(self, new_client: Callable[..., C]) -> C:
@@ -85,7 +83,6 @@ class _Connections(Generic[T, C]):
             verify=_verification(settings),
             proxy=settings.proxy,
             http2=settings.http2,
-            trust_env=settings.trust_env,
             timeout=None,
             limits=httpx2.Limits(max_connections=None, keepalive_expiry=KEEPALIVE_SECONDS),
         )
@@ -238,8 +235,8 @@ def _new_async_client(**settings: Any) -> httpx2.AsyncClient:
 
 def _proxied(transport: Transport, url: str) -> bool:
     """Whether a proxy is between us and the server; the environment may say so too."""
-    if transport.proxy is not None or not transport.trust_env:
-        return transport.proxy is not None
+    if transport.proxy is not None:
+        return True
     from urllib.parse import urlsplit
     from urllib.request import getproxies, proxy_bypass
 
@@ -248,10 +245,9 @@ def _proxied(transport: Transport, url: str) -> bool:
     return bool(proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.hostname or "")
 
 
-def _verification(transport: Transport) -> ssl.SSLContext:
-    """Whom to trust."""
+def _verification(transport: Transport, *, used: bool = True) -> ssl.SSLContext:
+    """Whom to trust; loading certificates is dear, so not where there is no TLS."""
     import ssl
-    from urllib.request import getproxies
 
     import httpx2
 
@@ -260,9 +256,8 @@ def _verification(transport: Transport) -> ssl.SSLContext:
             return ssl.create_default_context(cafile=transport.verify)
         except OSError as error:
             raise ArgumentError(f"verify: no certificates can be read from {transport.verify!r} ({error})") from error
-    with_proxy = transport.proxy is not None or (transport.trust_env and getproxies())
-    if transport.verify is True and transport.plain and not with_proxy:
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; trusts nobody, and costs nothing
+    if transport.verify is True and not used:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
     return httpx2.create_ssl_context(verify=transport.verify)
 
 

@@ -68,7 +68,7 @@ class _Client(Api[IO]):
         """
         self._session = Session(api_key, base_url, app_id, timeout, max_retries, retry_delay, headers)
         self._io = self._new_io(
-            Transport(plain=self._session.base_url.startswith("http://"), verify=verify, proxy=proxy, http2=http2),
+            Transport(verify=verify, proxy=proxy, http2=http2),
             http_client,
         )
         if enable_logging:

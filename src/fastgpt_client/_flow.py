@@ -73,7 +73,7 @@ def exchange(call: Call[R], session: Session) -> Flow[R]:
         request = build(call, form, session)
         for attempt in range(1, session.retries_of(call.options) + 2):
             started = time.monotonic()
-            outcome: Answer | APIConnectionError = yield Send(**request)
+            outcome: Answer | APIConnectionError = yield request
             failure: Exception
             if isinstance(outcome, Answer):
                 outcome = outcome if _goes_on(call, outcome) else (yield Read(outcome))
@@ -102,7 +102,7 @@ def exchange(call: Call[R], session: Session) -> Flow[R]:
     raise AssertionError("unreachable: the last form returns or raises")  # pragma: no cover
 
 
-def build(call: Call[Any], form: Form, session: Session) -> dict[str, Any]:
+def build(call: Call[Any], form: Form, session: Session) -> Send:
     """The request that a call is, in the form that the server wants."""
     options = call.options
     params, body = call.params, call.body
@@ -112,8 +112,6 @@ def build(call: Call[Any], form: Form, session: Session) -> dict[str, Any]:
         params, body = form.adapt(params) if params else params, form.adapt(body) if body is not None else None
     if form.arguments == "both":
         params = body = {**params, **(body or {})}
-    elif form.method in ("GET", "DELETE") and body is not None and call.method not in ("GET", "DELETE"):
-        params, body = body, None
     headers = session.headers_of(options)
     content = None
     if body is not None:
@@ -122,16 +120,16 @@ def build(call: Call[Any], form: Form, session: Session) -> dict[str, Any]:
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"an argument cannot be sent as JSON: {error}") from error
         headers = {**headers, "content-type": "application/json"}
-    return {
-        "method": form.method,
-        "url": f"{session.base_url}/api{form.path}",
-        "params": {name: _query(value) for name, value in params.items()},
-        "headers": headers,
-        "content": content,
-        "stream": call.stream,
-        "timeout": session.timeout_of(options),
-        "session": session,
-    }
+    return Send(
+        method=form.method,
+        url=f"{session.base_url}/api{form.path}",
+        params={name: _query(value) for name, value in params.items()},
+        headers=headers,
+        content=content,
+        stream=call.stream,
+        timeout=session.timeout_of(options),
+        session=session,
+    )
 
 
 def _query(value: object) -> str:

@@ -14,6 +14,7 @@ of it, with names, defaults and docstring intact for people, editors and type ch
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
@@ -102,13 +103,7 @@ class _Lent(Generic[A, P, R]):
 
         shown = _returning_result(function)
         for made in (call, acall):
-            made.__name__, made.__qualname__, made.__module__ = (
-                function.__name__,
-                function.__qualname__,
-                function.__module__,
-            )
-            made.__doc__ = function.__doc__
-            made.__dict__["__wrapped__"] = shown  # inspect.signature follows it
+            functools.update_wrapper(made, shown)  # inspect.signature follows __wrapped__
         self._functions = (call, acall)
         self.__doc__ = function.__doc__
 

@@ -89,11 +89,16 @@ def needed(name: str, value: str) -> str:
     return value
 
 
-def ids(name: str, value: Sequence[str], at_most: int | None = None) -> list[str]:
-    """A list of ids; one id alone would be sent letter by letter."""
+def listed(name: str, value: Sequence[str]) -> list[str]:
+    """A list of texts; one text alone would be sent letter by letter."""
     if isinstance(value, str):
         raise ArgumentError(f'{name} takes a list: ["{value}"]')
-    if not value or (at_most is not None and len(value) > at_most):
-        most = f" and at most {at_most}" if at_most is not None else ""
-        raise ArgumentError(f"{name} takes at least one id{most}, not {len(value)}")
     return list(value)
+
+
+def ids(name: str, value: Sequence[str], at_most: int | None = None) -> list[str]:
+    """A list of ids that is not empty."""
+    if not (given := listed(name, value)) or (at_most is not None and len(given) > at_most):
+        most = f" and at most {at_most}" if at_most is not None else ""
+        raise ArgumentError(f"{name} takes at least one id{most}, not {len(given)}")
+    return given

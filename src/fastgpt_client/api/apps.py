@@ -14,7 +14,7 @@ from .._session import Options
 from ..errors import ArgumentError
 from ..models._base import Page
 from ..models.apps import App, AppLog, AppLogsChart, AppLogsTotals, AppUsers, KeyHealth, McpApp, McpServer
-from ._arguments import needed, page
+from ._arguments import listed, needed, page
 
 if TYPE_CHECKING:
     from .._io import AsyncIO, FlowIO, SyncIO
@@ -286,6 +286,4 @@ def _moment(name: str, value: Day) -> str:
 
 
 def _sources(value: Sequence[str] | None) -> list[str] | None:
-    if isinstance(value, str):
-        raise ArgumentError(f'source takes a list: ["{value}"]')
-    return None if value is None else list(value)
+    return None if value is None else listed("source", value)

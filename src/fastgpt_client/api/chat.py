@@ -205,8 +205,7 @@ class ChatApi(HistoryApi[IO]):
             >>> client.presign_chat_file_post_url("plan.pdf", chatId=chat.chatId).data.url
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "filename": needed("filename", filename),
             "contentType": contentType,
             "size": size,
@@ -232,8 +231,7 @@ class ChatApi(HistoryApi[IO]):
             >>> client.presign_chat_file_get_url(upload.file_key, chatId=chat.chatId).data
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "key": needed("key", key),
         }
         return self._call("POST", "/core/chat/file/presignChatFileGetUrl", str, arguments, options, idempotent=True)
@@ -271,8 +269,7 @@ class ChatApi(HistoryApi[IO]):
             >>> client.create_question_guide(chatId=chat.chatId).data
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "questionGuide": questionGuide,
         }
         return self._call("POST", "/core/ai/agent/v2/createQuestionGuide", list[str], arguments, options)

@@ -29,6 +29,10 @@ class HistoryApi(Api[IO]):
             return given
         return {"appId": self._app(appId), **given}
 
+    def _chat(self, appId: str | None, chatId: str, options: ChatOptions) -> dict[str, object]:
+        """The conversation that is meant."""
+        return {**self._target(appId, options), "chatId": needed("chatId", chatId)}
+
     @endpoint
     def get_chat_histories(
         self,
@@ -95,8 +99,7 @@ class HistoryApi(Api[IO]):
             >>> client.update_chat_history(chatId=chat.chatId, customTitle="Invoices", top=True)
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "title": title,
             "customTitle": customTitle,
             "top": top,
@@ -114,7 +117,7 @@ class HistoryApi(Api[IO]):
         Example:
             >>> client.delete_chat_history(chatId=chat.chatId)
         """
-        arguments = {**self._target(appId, options), "chatId": needed("chatId", chatId)}
+        arguments = {**self._chat(appId, chatId, options)}
         return self._call("DELETE", "/core/chat/history/delHistory", NoneType, arguments, options)
 
     @endpoint
@@ -153,8 +156,7 @@ class HistoryApi(Api[IO]):
             ...     print(record.obj, record.text)
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             **page(offset, pageSize, pageNum),
             "loadCustomFeedbacks": loadCustomFeedbacks,
             "type": type,
@@ -193,7 +195,7 @@ class HistoryApi(Api[IO]):
         Example:
             >>> client.mark_chat_read(chatId=chat.chatId)
         """
-        arguments = {**self._target(appId, options), "chatId": needed("chatId", chatId)}
+        arguments = {**self._chat(appId, chatId, options)}
         return self._call("POST", "/core/chat/history/markRead", NoneType, arguments, options, idempotent=True)
 
     @endpoint
@@ -248,8 +250,7 @@ class HistoryApi(Api[IO]):
             ...     page = client.get_chat_records_v2(chatId=chat.chatId, prevId=page.list[0].id).data
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "pageSize": pageSize,
             "initialId": initialId,
             "nextId": nextId,
@@ -274,8 +275,7 @@ class HistoryApi(Api[IO]):
             >>> client.get_record_detail(chatId=chat.chatId, dataId=record.dataId).data[0]["moduleName"]
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "dataId": needed("dataId", dataId),
         }
         return self._call("GET", "/core/chat/record/getResData", list[dict[str, Any]], arguments, options)
@@ -302,8 +302,7 @@ class HistoryApi(Api[IO]):
             >>> client.delete_chat_record(chatId=chat.chatId, contentId=record.dataId)
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "contentId": needed("contentId", contentId) if contentIds is None else contentId or None,
             "contentIds": None if contentIds is None else ",".join(ids("contentIds", contentIds)),
         }
@@ -338,8 +337,7 @@ class HistoryApi(Api[IO]):
             ... )
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "chatItemDataId": needed("chatItemDataId", chatItemDataId),
             "datasetDataIdList": list(datasetDataIdList),
             "collectionIdList": list(collectionIdList),
@@ -390,8 +388,7 @@ class HistoryApi(Api[IO]):
             ... )
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "chatItemDataId": needed("chatItemDataId", chatItemDataId),
             "collectionId": needed("collectionId", collectionId),
             "pageSize": pageSize,
@@ -429,8 +426,7 @@ class HistoryApi(Api[IO]):
             >>> client.update_user_feedback(chatId=chat.chatId, dataId=record.dataId, userGoodFeedback="yes")
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "dataId": needed("dataId", dataId),
             "userGoodFeedback": userGoodFeedback,
             "userBadFeedback": userBadFeedback,
@@ -455,8 +451,7 @@ class HistoryApi(Api[IO]):
             >>> client.get_feedback_record_ids(chatId=chat.chatId, feedbackType="bad").data.dataIds
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "feedbackType": feedbackType,
             "unreadOnly": unreadOnly,
         }
@@ -480,8 +475,7 @@ class HistoryApi(Api[IO]):
             >>> client.update_feedback_read_status(chatId=chat.chatId, dataId=record.dataId).data.success
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "dataId": needed("dataId", dataId),
             "isRead": isRead,
         }
@@ -519,8 +513,7 @@ class HistoryApi(Api[IO]):
             ... )
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "dataId": needed("dataId", dataId),
             "datasetId": datasetId,
             "feedbackDataId": feedbackDataId,
@@ -551,8 +544,7 @@ class HistoryApi(Api[IO]):
             >>> client.close_custom_feedback(chatId=chat.chatId, dataId=record.dataId, index=0)
         """
         arguments = {
-            **self._target(appId, options),
-            "chatId": needed("chatId", chatId),
+            **self._chat(appId, chatId, options),
             "dataId": needed("dataId", dataId),
             "index": index,
         }

@@ -43,7 +43,8 @@ def _ask(conversation: Conversation, question: str) -> int:
     reply = _show(conversation, question)
     if reply.interactive:
         _show_question(reply.interactive)
-    notes.print(f"[dim]chatId: {conversation.chatId}[/dim]" if sys.stdout.isatty() else "", end="")
+    if sys.stdout.isatty():
+        notes.print(f"[dim]chatId: {conversation.chatId}[/dim]", end="")
     return 0
 
 

@@ -33,9 +33,10 @@ from fastgpt_client import (
     _json,
 )
 from fastgpt_client._flow import Read, Send
+from fastgpt_client._io import FlowIO
 from fastgpt_client._response import Envelope
 from fastgpt_client._versions import OLDER_FORMS
-from fastgpt_client.api._arguments import ChatOptions, ChunkSettings, CollectionOptions
+from fastgpt_client.api import _arguments
 from fastgpt_client.api.apps import AppApi
 from fastgpt_client.api.chat import ChatApi
 from fastgpt_client.api.collections import CollectionApi
@@ -78,9 +79,7 @@ LATER = {
     "POST /common/file/upload": BODY_OR_FILE,
     "PUT /core/dataset/collection/update": OLDER,
     "DELETE /core/dataset/collection/delete": OLDER,
-    "POST /core/dataset/collection/list": "superseded by listV2, which all versions since 4.8.19 have",
     "POST /core/dataset/collection/scrollList": "superseded by listV2, which all versions since 4.8.19 have",
-    "POST /core/dataset/data/list": "superseded by v2/list, which all versions since 4.8.12 have",
     "GET /core/chat/feedback/getFeedbackIndices": "superseded by getFeedbackRecordIds; its answer is not known",
 }
 # What servers before 4.15 called otherwise or do not need any more.
@@ -92,10 +91,10 @@ class Calls(ChatApi[Any], AppApi[Any], DatasetApi[Any], CollectionApi[Any], Data
 
     def __init__(self) -> None:
         self._session = ChatClient("fastgpt-k", "http://host", app_id="app", max_retries=0)._session
-        self._io = type("Give", (), {"run": staticmethod(lambda steps: steps)})()
+        self._io = FlowIO()
 
 
-NAMES = [name for name in dir(Calls) if not name.startswith("_")]
+NAMES = [name for name in dir(Calls) if not name.startswith(("_", "iter_"))]
 
 
 def example(name: str, annotation: str) -> Any:
@@ -116,10 +115,9 @@ def arguments(name: str, *, whole: bool = True) -> dict[str, Any]:
     for parameter in list(inspect.signature(getattr(Calls, name)).parameters.values())[1:]:
         annotation = str(parameter.annotation)
         if parameter.kind is parameter.VAR_KEYWORD:
-            kinds = {"ChatOptions": ChatOptions, "CollectionOptions": CollectionOptions, "ChunkSettings": ChunkSettings}
-            kind: Any = kinds.get(annotation.removeprefix("Unpack[").removesuffix("]"))
+            kind: Any = getattr(_arguments, annotation.removeprefix("Unpack[").removesuffix("]"))
             ours = ("timeout", "max_retries", "extra_headers", "extra_body")
-            made |= {option: "x" for option in (kind.__optional_keys__ if kind and whole else ()) if option not in ours}
+            made |= {option: "x" for option in (kind.__optional_keys__ if whole else ()) if option not in ours}
         elif whole or parameter.default in (parameter.empty, ""):
             made[parameter.name] = example(parameter.name, annotation)
     if name in ("search_dataset", "rebuild_embedding", "update_collection"):
@@ -441,6 +439,8 @@ def test_what_real_servers_answered(recording: dict[str, Any]) -> None:
     wire = json.loads(recording["body"]) if recording["body"][:1] == "{" else {}
     if recording["status"] == 200:
         lost: set[str] = set()
+        if "/collection/list" in recording["path"] and "data" in wire["data"]:  # the shape of before 4.8.19
+            wire["data"] = {"list": wire["data"]["data"], "total": wire["data"]["total"]}
         if wire["data"] is not None and result.data is not None:
             compare(result.data, wire["data"], name, lost)
         assert lost == set()
@@ -509,6 +509,19 @@ def test_paths_that_moved(name: str, newer: str, older: str) -> None:
     assert steps[0].content == steps[1].content
     _, steps, _ = drive(call(**arguments(name, whole=False)), calls, (200, OK))
     assert [endpoint_of(step) for step in steps] == [f"POST {older}"], "what answered is remembered"
+
+
+def test_lists_of_before_4_8_19() -> None:
+    calls = Calls()
+    old = b'{"code":200,"data":{"pageNum":3,"pageSize":20,"data":[{"_id":"k"}],"total":41}}'
+    result, steps, _ = drive(calls.list_collections("d", offset=40), calls, (404, PAGE), (200, old))  # type: ignore[arg-type]
+    assert endpoint_of(steps[1]) == "POST /core/dataset/collection/list"
+    assert bodies(steps)[1] == {"datasetId": "d", "pageSize": 20, "pageNum": 3}
+    assert ([item.id for item in result.data.list], result.data.total) == (["k"], 41)
+    assert json.loads(msgspec.json.encode(result.data)) == {
+        "list": [msgspec.to_builtins(result.data.list[0])],
+        "total": 41,
+    }
 
 
 def test_one_collection_is_deleted_on_every_version() -> None:

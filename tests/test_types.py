@@ -31,7 +31,9 @@ def test_both_worlds_have_the_same_methods(sync: type, asynchronous: type) -> No
         one, two = getattr(sync, name), getattr(asynchronous, name)
         assert inspect.signature(one).parameters == inspect.signature(two).parameters
         assert inspect.getdoc(one)
-        if name not in ("conversation", "with_options"):
+        if name.startswith("iter_"):
+            assert inspect.signature(two).return_annotation == f"Async{inspect.signature(one).return_annotation}"
+        elif name not in ("conversation", "with_options"):
             assert not inspect.iscoroutinefunction(one)
             assert inspect.iscoroutinefunction(two), name
 

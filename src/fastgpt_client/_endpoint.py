@@ -14,13 +14,15 @@ of it, with names, defaults and docstring intact for people, editors and type ch
 
 from __future__ import annotations
 
+import copy
 import functools
 import types
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from ._call import Call
 from ._flow import Flow, exchange
+from ._paging import Pages
 from ._response import Response
 
 if TYPE_CHECKING:
@@ -85,12 +87,34 @@ def without_none(arguments: Mapping[str, object]) -> dict[str, Any]:
 A = TypeVar("A", bound=Lender[Any])
 
 
-class _Lent(Generic[A, P, R]):
-    """Lends a function to clients: as it is to a sync client, as a coroutine function to an async one.
+def as_steps(lender: Lender[Any]) -> Any:
+    """A twin whose endpoints are flows, for flows to be made of."""
+    from ._io import FlowIO
+
+    twin: Any = copy.copy(lender)
+    twin._io, twin._asynchronous = FlowIO(), False
+    return twin
+
+
+class _Twins:
+    """A method that is one function on sync clients and another one on async clients.
 
     Both are made when the class is, as real functions, so that ``help()``, ``inspect.signature``,
     ``inspect.iscoroutinefunction`` and ``AsyncMock(spec=AsyncChatClient)`` see what they expect.
     """
+
+    def __init__(self, function: Callable[..., Any], call: Callable[..., Any], acall: Callable[..., Any]) -> None:
+        self._functions = (call, acall)
+        self.__doc__ = function.__doc__
+
+    def _of(self, obj: Any, owner: Any) -> Any:
+        call, acall = self._functions
+        function = acall if getattr(owner if obj is None else obj, "_asynchronous", False) else call
+        return function if obj is None else types.MethodType(function, obj)
+
+
+class _Lent(_Twins, Generic[A, P, R]):
+    """Lends a function to clients: as it is to a sync client, as a coroutine function to an async one."""
 
     def __init__(
         self, function: Callable[..., Any], run: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -101,11 +125,8 @@ class _Lent(Generic[A, P, R]):
         async def acall(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             return await self._io.run(run(self, args, kwargs))
 
-        shown = _returning_result(function)
-        for made in (call, acall):
-            functools.update_wrapper(made, shown)  # inspect.signature follows __wrapped__
-        self._functions = (call, acall)
-        self.__doc__ = function.__doc__
+        shown = _shown(function, "{}")
+        super().__init__(function, functools.update_wrapper(call, shown), functools.update_wrapper(acall, shown))
 
     @overload
     def __get__(self, obj: None, owner: type[Lender[SyncIO]]) -> Callable[Concatenate[Any, P], R]: ...
@@ -120,9 +141,7 @@ class _Lent(Generic[A, P, R]):
     @overload
     def __get__(self, obj: Lender[FlowIO], owner: Any = None) -> Callable[P, Flow[R]]: ...
     def __get__(self, obj: Any, owner: Any = None) -> Any:
-        call, acall = self._functions
-        function = acall if getattr(owner or obj, "_asynchronous", False) else call
-        return function if obj is None else types.MethodType(function, obj)
+        return self._of(obj, owner)
 
 
 class endpoint(_Lent[A, P, R]):  # noqa: N801  # reads as a decorator
@@ -139,14 +158,48 @@ class flow(_Lent[A, P, R]):  # noqa: N801
         super().__init__(steps, lambda self, args, kwargs: steps(self, *args, **kwargs))
 
 
-def _returning_result(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A copy whose annotation says what the caller gets: ``Call[X]`` and ``Flow[X]`` become ``X``."""
+class pages(_Twins, Generic[A, P, T]):  # noqa: N801
+    """Marks a generator function that goes through a list (see ``_paging``): the client gives an iterator of rows.
+
+    Its ``self`` is a twin of the client whose endpoints are flows.
+    """
+
+    def __init__(self, rows: Callable[Concatenate[A, P], Pages[T]]) -> None:
+        def iterate(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return self._io.iterate(rows(as_steps(self), *args, **kwargs))
+
+        def aiterate(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return self._io.iterate(rows(as_steps(self), *args, **kwargs))
+
+        super().__init__(
+            rows,
+            functools.update_wrapper(iterate, _shown(rows, "Iterator[{}]")),
+            functools.update_wrapper(aiterate, _shown(rows, "AsyncIterator[{}]")),
+        )
+
+    @overload
+    def __get__(self, obj: None, owner: type[Lender[SyncIO]]) -> Callable[Concatenate[Any, P], Iterator[T]]: ...
+    @overload
+    def __get__(self, obj: None, owner: type[Lender[AsyncIO]]) -> Callable[Concatenate[Any, P], AsyncIterator[T]]: ...
+    @overload
+    def __get__(self, obj: Lender[SyncIO], owner: Any = None) -> Callable[P, Iterator[T]]: ...
+    @overload
+    def __get__(self, obj: Lender[AsyncIO], owner: Any = None) -> Callable[P, AsyncIterator[T]]: ...
+    @overload
+    def __get__(self, obj: Lender[FlowIO], owner: Any = None) -> Callable[P, Pages[T]]: ...
+    def __get__(self, obj: Any, owner: Any = None) -> Any:
+        return self._of(obj, owner)
+
+
+def _shown(function: Callable[..., Any], result: str) -> Callable[..., Any]:
+    """A copy for ``inspect.signature``, whose annotation says what the caller gets: the ``X`` of ``Call[X]``."""
     source = cast("types.FunctionType", function)
-    copy = types.FunctionType(
+    copied = types.FunctionType(
         source.__code__, source.__globals__, source.__name__, source.__defaults__, source.__closure__
     )
-    copy.__kwdefaults__ = source.__kwdefaults__
-    copy.__annotations__ = dict(source.__annotations__)
-    returns = str(copy.__annotations__.get("return", ""))
-    copy.__annotations__["return"] = returns[returns.find("[") + 1 : -1]
-    return copy
+    copied.__kwdefaults__ = source.__kwdefaults__
+    copied.__annotations__ = dict(source.__annotations__)
+    copied.__annotations__.pop("self", None)
+    returns = str(copied.__annotations__.get("return", ""))
+    copied.__annotations__["return"] = result.format(returns[returns.find("[") + 1 : -1])
+    return copied

@@ -15,18 +15,21 @@ import msgspec
 
 from ._answer import Answer, connection_error
 from ._flow import Collect, Read, Send, Sleep, Step
+from ._paging import Rows
 from .errors import APIConnectionError, ArgumentError, FastGPTError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Generator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
     import httpx2
 
+    from ._paging import Pages
     from ._session import Session, Timeout
     from ._transport import AsyncTransport, SyncTransport
 
 R = TypeVar("R")
+X = TypeVar("X")  # a row of a list
 T = TypeVar("T")  # a transport of our own
 C = TypeVar("C")  # a client of httpx2
 
@@ -116,6 +119,21 @@ class SyncIO:
         finally:
             steps.close()
 
+    def iterate(self, steps: Pages[X]) -> Iterator[X]:
+        outcome: Any = None
+        try:
+            while True:
+                step = steps.send(outcome)
+                if isinstance(step, Rows):
+                    outcome = None
+                    yield from step.rows
+                else:
+                    outcome = self._carry_out(step)
+        except StopIteration:
+            pass
+        finally:
+            steps.close()
+
     def _carry_out(self, step: Step) -> Any:
         match step:
             case Send():
@@ -166,6 +184,22 @@ class AsyncIO:
         finally:
             steps.close()
 
+    async def iterate(self, steps: Pages[X]) -> AsyncIterator[X]:
+        outcome: Any = None
+        try:
+            while True:
+                step = steps.send(outcome)
+                if isinstance(step, Rows):
+                    outcome = None
+                    for row in step.rows:
+                        yield row
+                else:
+                    outcome = await self._carry_out(step)
+        except StopIteration:
+            pass
+        finally:
+            steps.close()
+
     async def _carry_out(self, step: Step) -> Any:
         match step:
             case Send():
@@ -206,6 +240,9 @@ class FlowIO:
     """Carries out nothing: a flow that is a part of another one."""
 
     def run(self, steps: Generator[Step, Any, R]) -> Generator[Step, Any, R]:
+        return steps
+
+    def iterate(self, steps: Pages[X]) -> Pages[X]:
         return steps
 
 

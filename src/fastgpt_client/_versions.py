@@ -25,6 +25,7 @@ class Form(msgspec.Struct, frozen=True):
     arguments: str = "same"  # or "both": in the query and in the body
     also: dict[str, tuple[str, ...]] = {}  # arguments that it reads under other names: sent under all of them
     needs: dict[str, object] = {}  # what it fails without, and newer servers do not want
+    by_page: bool = False  # it knows numbers of pages, and no offset
 
     def adapt(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a call as this form has them."""
@@ -33,6 +34,8 @@ class Form(msgspec.Struct, frozen=True):
             given.update({each: given[name] for each in older if name in given})
         if "outLinkAuthData" in given:  # before 4.15 its fields stood beside the others
             given = {**as_object(given["outLinkAuthData"]), **given}
+        if self.by_page and "offset" in given:
+            given["pageNum"] = given.pop("offset") // given["pageSize"] + 1
         return given
 
 
@@ -63,6 +66,9 @@ OLDER_FORMS: dict[str, tuple[Form, ...]] = {
     "/core/chat/file/presignChatFilePostUrl": (Form("POST", "/core/chat/presignChatFilePostUrl"),),
     "/core/chat/file/presignChatFileGetUrl": (Form("POST", "/core/chat/presignChatFileGetUrl"),),
     "/core/dataset/file/presignDatasetFilePostUrl": (Form("POST", "/core/dataset/presignDatasetFilePostUrl"),),
+    # listV2 since 4.8.19, v2/list since 4.8.12. The older ones answer {pageNum, pageSize, data, total} (see Page).
+    "/core/dataset/collection/listV2": (Form("POST", "/core/dataset/collection/list", by_page=True),),
+    "/core/dataset/data/v2/list": (Form("POST", "/core/dataset/data/list", by_page=True),),
     # logs/list takes keys since 4.15.4; 4.11 has getChatLogs, for sessions only.
     "/core/app/logs/list": (Form("POST", "/core/app/getChatLogs"),),
 }

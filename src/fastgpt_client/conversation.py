@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from . import _json
-from ._endpoint import Lender, flow
+from ._endpoint import Lender, as_steps, flow
 from ._flow import Collect, Flow
 from ._io import AsyncIO, FlowIO, SyncIO
 from .api.chat import ChatApi, new_chat_id
@@ -27,13 +27,6 @@ Content: TypeAlias = str | Sequence[Mapping[str, object]]
 """A text, or a list of content parts (``{"type": "text", …}``, ``{"type": "image_url", …}``, …)."""
 
 
-class _ChatSteps(ChatApi[FlowIO]):
-    """The chat endpoints as steps of a flow."""
-
-    def __init__(self, chat: ChatApi[Any]) -> None:
-        self._io, self._session = FlowIO(), chat._session  # pyright: ignore[reportPrivateUsage]
-
-
 class _Conversation(Lender[IO]):
     """What both worlds share: everything but waiting."""
 
@@ -48,7 +41,7 @@ class _Conversation(Lender[IO]):
         version: Literal["v1", "v2"] = "v1",
     ) -> None:
         self._io = chat._io  # pyright: ignore[reportPrivateUsage]
-        self._chat = _ChatSteps(chat)
+        self._chat: ChatApi[FlowIO] = as_steps(chat)
         self._last: ChatResponse | None = None
         self.chatId: str = chatId or new_chat_id()
         self.appId = appId

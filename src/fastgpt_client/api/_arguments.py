@@ -23,6 +23,48 @@ class ChatOptions(Options, total=False):
     outLinkAuthData: Mapping[str, str]
 
 
+class HistoryFilters(ChatOptions, total=False):
+    """Which conversations; and whose, and what every call takes, as of :class:`ChatOptions`.
+
+    ``customUid``: only this user's (4.18; inferred from the documentation). The others are ISO 8601 bounds.
+    """
+
+    customUid: str
+    startCreateTime: str
+    endCreateTime: str
+    startUpdateTime: str
+    endUpdateTime: str
+
+
+class LogFilters(Options, total=False):
+    """Which conversations in the logs of an app, and what every call takes.
+
+    ``chatSearch``: only those with this text. ``tmbIds``, ``outLinkUids``: only of these members, or of these users
+    (``customUid``). ``feedbackType``, ``unreadOnly``, ``errorFilter``: only those with feedback, unread feedback or
+    errors.
+    """
+
+    chatSearch: str
+    tmbIds: Sequence[str]
+    outLinkUids: Sequence[str]
+    feedbackType: Literal["all", "has_feedback", "good", "bad"]
+    unreadOnly: bool
+    errorFilter: Literal["all", "has_error"]
+
+
+class CollectionFilters(Options, total=False):
+    """Which collections, and what every call takes.
+
+    ``selectFolder``: only folders. ``filterTags``: only those with these tags (ids). ``tagFilters``: the same from 4.17
+    on (read from the source). ``simple``: without counts and rights.
+    """
+
+    selectFolder: bool
+    filterTags: Sequence[str]
+    tagFilters: Sequence[Mapping[str, object]]
+    simple: bool
+
+
 TrainingType: TypeAlias = Literal["chunk", "qa", "imageParse", "backup", "template", "auto"]
 Tag: TypeAlias = str | Mapping[str, object]
 """The name of a tag; from 4.17 on also ``{"tag": …, "value": …}`` (inferred from the source)."""

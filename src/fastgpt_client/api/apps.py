@@ -8,13 +8,14 @@ from types import NoneType
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, Unpack
 
 from .._call import Call
-from .._endpoint import Api, endpoint
+from .._endpoint import Api, endpoint, pages
+from .._paging import Pages, by_offset, of_folders, of_list
 from .._response import Response
 from .._session import Options
 from ..errors import ArgumentError
 from ..models._base import Page
 from ..models.apps import App, AppLog, AppLogsChart, AppLogsTotals, AppUsers, KeyHealth, McpApp, McpServer
-from ._arguments import listed, needed, page
+from ._arguments import LogFilters, listed, needed, page, wire_arguments
 
 if TYPE_CHECKING:
     from .._io import AsyncIO, FlowIO, SyncIO
@@ -103,14 +104,8 @@ class AppApi(Api[IO]):
         pageSize: int = 20,
         sources: Sequence[str] | None = None,
         *,
-        chatSearch: str | None = None,
-        tmbIds: Sequence[str] | None = None,
-        outLinkUids: Sequence[str] | None = None,
-        feedbackType: Literal["all", "has_feedback", "good", "bad"] | None = None,
-        unreadOnly: bool | None = None,
-        errorFilter: Literal["all", "has_error"] | None = None,
         pageNum: int | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[LogFilters],
     ) -> Call[Response[Page[AppLog]]]:
         """A page of the conversations that everybody had with an app, with counts of messages, feedback and errors.
 
@@ -122,10 +117,8 @@ class AppApi(Api[IO]):
             offset: How many to skip.
             pageSize: How many to give.
             sources: ``["api", "share", …]``; None for all.
-            chatSearch: Only conversations with this text.
-            tmbIds, outLinkUids: Only these members, or these users (``customUid``).
-            feedbackType, unreadOnly, errorFilter: Only those with feedback, unread feedback, errors.
             pageNum: The n-th page, from 1, instead of ``offset``.
+            **options: ``chatSearch``, ``errorFilter``, … (see ``LogFilters``), and what every call takes.
 
         Raises:
             AuthenticationError: The server is older than 4.15.4.
@@ -134,19 +127,39 @@ class AppApi(Api[IO]):
             >>> client.list_app_logs("…", "2026-11-01", "2026-11-30").data.total
         """
         arguments = {
+            **wire_arguments(options, LogFilters),
             "appId": self._app(appId),
             "dateStart": _moment("dateStart", dateStart),
             "dateEnd": _moment("dateEnd", dateEnd),
             **page(offset, pageSize, pageNum),
             "sources": _sources(sources),
-            "chatSearch": chatSearch,
-            "tmbIds": tmbIds,
-            "outLinkUids": outLinkUids,
-            "feedbackType": feedbackType,
-            "unreadOnly": unreadOnly,
-            "errorFilter": errorFilter,
         }
         return self._call("POST", "/core/app/logs/list", Page[AppLog], arguments, options, idempotent=True)
+
+    @pages
+    def iter_app_logs(
+        self: AppApi[FlowIO],
+        appId: str | None = None,
+        dateStart: Day = "",
+        dateEnd: Day = "",
+        pageSize: int = 50,
+        sources: Sequence[str] | None = None,
+        **options: Unpack[LogFilters],
+    ) -> Pages[AppLog]:
+        """All conversations that everybody had with an app, with counts of messages, feedback and errors.
+
+        FastGPT: ``POST /api/core/app/logs/list`` (takes API keys since 4.15.4; see ``list_app_logs``).
+
+        Args:
+            dateStart, dateEnd: First and last day; needed.
+            pageSize: How many to fetch at once.
+
+        Example:
+            >>> sum(log.errorCount or 0 for log in client.iter_app_logs("…", "2026-11-01", "2026-11-30"))
+        """
+        return by_offset(
+            lambda at: self.list_app_logs(appId, dateStart, dateEnd, at, pageSize, sources, **options), "chatId"
+        )
 
     @endpoint
     def list_app_users(
@@ -198,6 +211,29 @@ class AppApi(Api[IO]):
         """
         arguments = {"parentId": parentId, "searchKey": searchKey, "type": type, "getRecentlyChat": getRecentlyChat}
         return self._call("POST", "/core/app/list", list[App], arguments, options, idempotent=True)
+
+    @pages
+    def iter_apps(
+        self: AppApi[FlowIO],
+        parentId: str | None = None,
+        searchKey: str | None = None,
+        type: str | Sequence[str] | None = None,  # noqa: A002  # FastGPT's name
+        **options: Unpack[Options],
+    ) -> Pages[App]:
+        """The apps that the key's owner may see, folder after folder, with the folders themselves.
+
+        FastGPT: ``POST /api/core/app/list``, once for each folder.
+
+        Args:
+            parentId: Where to begin; without it at the top.
+            searchKey, type: As of ``list_apps``; with either of them folders are not opened.
+
+        Example:
+            >>> [app.name for app in client.iter_apps() if app.type != "folder"]
+        """
+        if searchKey or type:
+            return of_list(self.list_apps(parentId, searchKey, type, **options))
+        return of_folders(lambda folder: self.list_apps(folder, **options), parentId)
 
     @endpoint
     def list_mcp_servers(self, **options: Unpack[Options]) -> Call[Response[list[McpServer]]]:

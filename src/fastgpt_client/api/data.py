@@ -7,18 +7,19 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack
 
 from .._call import Call
-from .._endpoint import Api, endpoint
+from .._endpoint import Api, endpoint, pages
+from .._paging import Pages, by_offset
 from .._response import Response
 from .._session import Options
 from ..errors import ArgumentError
 from ..models._base import Page
 from ..models.collections import InsertResult
 from ..models.data import (
+    CollectionErrors,
     Data,
     DataInput,
     DataPermission,
     DataRow,
-    DatasetErrors,
     HasErrors,
     IndexInput,
     QuoteData,
@@ -166,6 +167,26 @@ class DataApi(Api[IO]):
             **page(offset, pageSize, pageNum),
         }
         return self._call("POST", "/core/dataset/data/v2/list", Page[DataRow], arguments, options, idempotent=True)
+
+    @pages
+    def iter_data(
+        self: DataApi[FlowIO],
+        collectionId: str,
+        searchText: str | None = None,
+        pageSize: int = 30,
+        **options: Unpack[Options],
+    ) -> Pages[DataRow]:
+        """All chunks of a collection, in their order.
+
+        FastGPT: ``POST /api/core/dataset/data/v2/list`` (4.8.12+; see ``list_data``).
+
+        Args:
+            pageSize: How many to fetch at once.
+
+        Example:
+            >>> print("\n".join(row.q or "" for row in client.iter_data(collectionId)))
+        """
+        return by_offset(lambda at: self.list_data(collectionId, searchText, at, pageSize, **options), "id")
 
     @endpoint
     def get_data(self, id: str, **options: Unpack[Options]) -> Call[Response[Data]]:  # noqa: A002  # FastGPT's name
@@ -360,6 +381,19 @@ class DataApi(Api[IO]):
         path = "/core/dataset/training/getTrainingError"
         return self._call("POST", path, Page[TrainingData], arguments, options, idempotent=True)
 
+    @pages
+    def iter_training_errors(
+        self: DataApi[FlowIO], collectionId: str, pageSize: int = 30, **options: Unpack[Options]
+    ) -> Pages[TrainingData]:
+        """All chunks of a collection that could not be indexed, with the reason.
+
+        FastGPT: ``POST /api/core/dataset/training/getTrainingError`` (see ``list_training_errors``).
+
+        Example:
+            >>> {failed.errorMsg for failed in client.iter_training_errors(collectionId)}
+        """
+        return by_offset(lambda at: self.list_training_errors(collectionId, at, pageSize, **options), "id")
+
     @endpoint
     def list_dataset_training_errors(
         self,
@@ -372,7 +406,7 @@ class DataApi(Api[IO]):
         itemPageSize: int | None = None,
         pageNum: int | None = None,
         **options: Unpack[Options],
-    ) -> Call[Response[DatasetErrors]]:
+    ) -> Call[Response[Page[CollectionErrors]]]:
         """A page of the collections with chunks that could not be indexed, each with its first such chunks.
 
         FastGPT: ``POST /api/core/dataset/training/getDatasetTrainingError`` (4.15+; read from the source, whether it
@@ -394,7 +428,34 @@ class DataApi(Api[IO]):
             "itemPageSize": itemPageSize,
         }
         path = "/core/dataset/training/getDatasetTrainingError"
-        return self._call("POST", path, DatasetErrors, arguments, options, idempotent=True)
+        return self._call("POST", path, Page[CollectionErrors], arguments, options, idempotent=True)
+
+    @pages
+    def iter_dataset_training_errors(
+        self: DataApi[FlowIO],
+        datasetId: str,
+        pageSize: int = 20,
+        *,
+        itemPageSize: int | None = None,
+        **options: Unpack[Options],
+    ) -> Pages[CollectionErrors]:
+        """All collections with chunks that could not be indexed, each with its first such chunks.
+
+        FastGPT: ``POST /api/core/dataset/training/getDatasetTrainingError`` (see ``list_dataset_training_errors``).
+
+        Args:
+            pageSize: How many collections to fetch at once, at most 20.
+            itemPageSize: How many chunks of each, at most 20; ``iter_training_errors`` has all of them.
+
+        Example:
+            >>> {group.collection.name: group.errorCount for group in client.iter_dataset_training_errors(datasetId)}
+        """
+        return by_offset(
+            lambda at: self.list_dataset_training_errors(
+                datasetId, None, at, pageSize, itemPageSize=itemPageSize, **options
+            ),
+            "id",
+        )
 
     @endpoint
     def has_dataset_training_errors(self, datasetId: str, **options: Unpack[Options]) -> Call[Response[HasErrors]]:

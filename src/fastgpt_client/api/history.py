@@ -7,11 +7,13 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from .._call import Call
-from .._endpoint import Api, endpoint
+from .._endpoint import Api, endpoint, pages
+from .._flow import Flow
+from .._paging import Pages, by_links, by_offset
 from .._response import Response
 from ..models._base import JSON, LinkedPage, Page
 from ..models.chat import ChatHistory, ChatRecord, ChatStatuses, Done, FeedbackRecords, Quote
-from ._arguments import ChatOptions, ids, needed, page, wire_arguments
+from ._arguments import ChatOptions, HistoryFilters, ids, needed, page, wire_arguments
 
 if TYPE_CHECKING:
     from .._io import AsyncIO, FlowIO, SyncIO
@@ -42,12 +44,7 @@ class HistoryApi(Api[IO]):
         source: str | None = "api",
         *,
         pageNum: int | None = None,
-        customUid: str | None = None,
-        startCreateTime: str | None = None,
-        endCreateTime: str | None = None,
-        startUpdateTime: str | None = None,
-        endUpdateTime: str | None = None,
-        **options: Unpack[ChatOptions],
+        **options: Unpack[HistoryFilters],
     ) -> Call[Response[Page[ChatHistory]]]:
         """A page of an app's conversations, latest first.
 
@@ -60,25 +57,41 @@ class HistoryApi(Api[IO]):
             pageSize: How many to give.
             pageNum: The n-th page, from 1, instead of ``offset``.
             source: ``api``, ``online``, ``share``, ``test``, …; None for all.
-            customUid: Only this user's (4.18; inferred from the documentation).
-            startCreateTime, endCreateTime, startUpdateTime, endUpdateTime: ISO 8601 bounds.
+            **options: ``customUid``, bounds of times (see ``HistoryFilters``), and what every call takes.
 
         Example:
             >>> for chat in client.get_chat_histories().data.list:
             ...     print(chat.updateTime, chat.title)
         """
         arguments = {
+            **wire_arguments(options, HistoryFilters),
             **self._target(appId, options),
             **page(offset, pageSize, pageNum),
             "source": source,
-            "customUid": customUid,
-            "startCreateTime": startCreateTime,
-            "endCreateTime": endCreateTime,
-            "startUpdateTime": startUpdateTime,
-            "endUpdateTime": endUpdateTime,
         }
         path = "/core/chat/history/getHistories"
         return self._call("POST", path, Page[ChatHistory], arguments, options, idempotent=True)
+
+    @pages
+    def iter_chat_histories(
+        self: HistoryApi[FlowIO],
+        appId: str | None = None,
+        pageSize: int = 50,
+        source: str | None = "api",
+        **options: Unpack[HistoryFilters],
+    ) -> Pages[ChatHistory]:
+        """All of an app's conversations, latest first. Pages are fetched as they are needed, each conversation once.
+
+        FastGPT: ``POST /api/core/chat/history/getHistories`` (see ``get_chat_histories``).
+
+        Args:
+            pageSize: How many to fetch at once.
+
+        Example:
+            >>> for chat in client.iter_chat_histories(appId="…"):
+            ...     print(chat.updateTime, chat.title)
+        """
+        return by_offset(lambda at: self.get_chat_histories(appId, at, pageSize, source, **options), "chatId")
 
     @endpoint
     def update_chat_history(
@@ -164,6 +177,44 @@ class HistoryApi(Api[IO]):
         }
         path = "/core/chat/record/getPaginationRecords"
         return self._call("POST", path, Page[ChatRecord], arguments, options, idempotent=True)
+
+    @pages
+    def iter_chat_records(
+        self: HistoryApi[FlowIO],
+        appId: str | None = None,
+        chatId: str = "",
+        pageSize: int = 50,
+        loadCustomFeedbacks: bool | None = None,
+        *,
+        type: str | None = None,  # noqa: A002  # FastGPT's name
+        includeDeleted: bool | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Pages[ChatRecord]:
+        """All that was said in a conversation, **latest first**.
+
+        FastGPT: ``POST /api/core/chat/record/getPaginationRecords`` (see ``get_chat_records``).
+
+        Args:
+            pageSize: How many to fetch at once.
+
+        Example:
+            >>> for record in reversed(list(client.iter_chat_records(chatId=chat.chatId))):
+            ...     print(record.obj, record.text)
+        """
+        return by_offset(
+            lambda at: self.get_chat_records(
+                appId,
+                chatId,
+                at,
+                pageSize,
+                loadCustomFeedbacks,
+                type=type,
+                includeDeleted=includeDeleted,
+                **options,
+            ),
+            "key",
+            reverse=True,
+        )
 
     @endpoint
     def get_chat_statuses(
@@ -262,6 +313,46 @@ class HistoryApi(Api[IO]):
         }
         path = "/core/chat/record/getRecords_v2"
         return self._call("POST", path, LinkedPage[ChatRecord], arguments, options, idempotent=True)
+
+    @pages
+    def iter_chat_records_v2(
+        self: HistoryApi[FlowIO],
+        appId: str | None = None,
+        chatId: str = "",
+        pageSize: int = 50,
+        *,
+        loadCustomFeedbacks: bool | None = None,
+        type: str | None = None,  # noqa: A002  # FastGPT's name
+        includeDeleted: bool | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Pages[ChatRecord]:
+        """All that was said in a conversation, **latest first**; each page is asked for by the record before it.
+
+        FastGPT: ``POST /api/core/chat/record/getRecords_v2`` (4.14.4+; see ``get_chat_records_v2``).
+
+        Args:
+            pageSize: How many to fetch at once.
+
+        Example:
+            >>> [record.text for record in client.iter_chat_records_v2(chatId=chat.chatId) if record.obj == "Human"]
+        """
+
+        def before(page: list[ChatRecord]) -> Flow[Response[LinkedPage[ChatRecord]]]:
+            # Both sides of a turn have one id, by which servers find the question: at the edge it would be in no page.
+            first = next((record for record in page if record.obj == "Human"), page[0]) if page else None
+            return self.get_chat_records_v2(
+                appId,
+                chatId,
+                max(pageSize, 2),
+                prevId=first.id if first else None,
+                anchor=first.anchor if first else None,
+                loadCustomFeedbacks=loadCustomFeedbacks,
+                type=type,
+                includeDeleted=includeDeleted,
+                **options,
+            )
+
+        return by_links(before, "key", backwards=True)
 
     @endpoint
     def get_record_detail(
@@ -399,6 +490,55 @@ class HistoryApi(Api[IO]):
         }
         path = "/core/chat/record/getCollectionQuote"
         return self._call("POST", path, LinkedPage[Quote], arguments, options, idempotent=True)
+
+    @pages
+    def iter_collection_quotes(
+        self: HistoryApi[FlowIO],
+        appId: str | None = None,
+        chatId: str = "",
+        chatItemDataId: str = "",
+        collectionId: str = "",
+        pageSize: int = 30,
+        *,
+        initialId: str | None = None,
+        anchor: float | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Pages[Quote]:
+        """The chunks of a cited collection, from a little before a citation to the end.
+
+        FastGPT: ``POST /api/core/chat/record/getCollectionQuote`` (see ``get_collection_quotes``).
+
+        Args:
+            initialId: The cited chunk.
+            pageSize: How many to fetch at once, at most 30.
+            anchor: The ``index`` of the cited chunk, for servers before 4.14.11.
+
+        Example:
+            >>> cited = reply.citations[0]
+            >>> quotes = client.iter_collection_quotes(
+            ...     chatId=reply.chatId,
+            ...     chatItemDataId=record.dataId,
+            ...     collectionId=cited.collectionId,
+            ...     initialId=cited.id,
+            ... )
+            >>> print("\n".join(quote.q for quote in quotes))
+        """
+
+        def after(page: list[Quote]) -> Flow[Response[LinkedPage[Quote]]]:
+            last = page[-1] if page else None
+            return self.get_collection_quotes(
+                appId,
+                chatId,
+                chatItemDataId,
+                collectionId,
+                pageSize,
+                initialId=None if last else initialId,
+                nextId=last.id if last else None,
+                anchor=last.index if last else anchor,
+                **options,
+            )
+
+        return by_links(after, "id")
 
     @endpoint
     def update_user_feedback(

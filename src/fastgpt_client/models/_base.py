@@ -21,6 +21,12 @@ class Page(msgspec.Struct, Generic[T]):
 
     list: Rows[T] = []
     total: int = 0
+    data: Rows[T] | msgspec.UnsetType = msgspec.UNSET
+    """What servers before 4.8.19 call ``list``; moved there."""
+
+    def __post_init__(self) -> None:
+        if self.data is not msgspec.UNSET:
+            self.list, self.data = self.data, msgspec.UNSET
 
 
 class LinkedPage(msgspec.Struct, Generic[T]):

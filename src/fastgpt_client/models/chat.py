@@ -162,6 +162,11 @@ class ChatRecord(Payload):
     _id: str | None = None
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from all others of its conversation: both sides of a turn may share ``dataId``."""
+        return (self.dataId, self.obj)
+
+    @property
     def text(self) -> str:
         """The texts of the record, joined."""
         found: list[str] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ._base import JSON, Payload, Rows
+from ._base import JSON, Payload
 from .collections import Collection
 
 
@@ -146,13 +146,11 @@ class CollectionErrors(Payload):
     errorCount: int = 0
     hasMoreItems: bool = False
 
+    @property
+    def id(self) -> str:
+        """The collection's id."""
+        return self.collection.id if isinstance(self.collection, Collection) else ""
+
 
 class HasErrors(Payload):
     hasError: bool = False
-
-
-class DatasetErrors(Payload):
-    """The failed chunks of a knowledge base, by collection."""
-
-    list: Rows[CollectionErrors] = []
-    total: int = 0

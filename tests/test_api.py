@@ -32,6 +32,7 @@ from fastgpt_client import (
     ValidationError,
     _json,
 )
+from fastgpt_client._endpoint import endpoint
 from fastgpt_client._flow import Read, Send
 from fastgpt_client._io import FlowIO
 from fastgpt_client._response import Envelope
@@ -94,7 +95,7 @@ class Calls(ChatApi[Any], AppApi[Any], DatasetApi[Any], CollectionApi[Any], Data
         self._io = FlowIO()
 
 
-NAMES = [name for name in dir(Calls) if not name.startswith(("_", "iter_"))]
+NAMES = [name for name in dir(Calls) if isinstance(inspect.getattr_static(Calls, name), endpoint)]
 
 
 def example(name: str, annotation: str) -> Any:

@@ -14,7 +14,6 @@ of it, with names, defaults and docstring intact for people, editors and type ch
 
 from __future__ import annotations
 
-import copy
 import functools
 import types
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
@@ -87,11 +86,12 @@ def without_none(arguments: Mapping[str, object]) -> dict[str, Any]:
 A = TypeVar("A", bound=Lender[Any])
 
 
-def as_steps(lender: Lender[Any]) -> Any:
-    """A twin whose endpoints are flows, for flows to be made of."""
+def as_steps(lender: Lender[Any], kind: type[Lender[Any]] | None = None) -> Any:
+    """A twin (of another area, where ``kind`` says so) whose endpoints are flows, for flows to be made of."""
     from ._io import FlowIO
 
-    twin: Any = copy.copy(lender)
+    twin: Any = object.__new__(kind or type(lender))
+    twin.__dict__.update(lender.__dict__)
     twin._io, twin._asynchronous = FlowIO(), False
     return twin
 

@@ -93,6 +93,22 @@ def of_folders(fetch: Callable[[str | None], Flow[Response[list[T]]]], top: str 
         waiting += [row.id for row in rows if getattr(row, "type", "") == "folder" and getattr(row, "id", "")]
 
 
+def collect(pages: Pages[T]) -> Flow[list[T]]:
+    """All rows at once, as a part of another flow."""
+    found: list[T] = []
+    outcome: Any = None
+    try:
+        while True:
+            step = pages.send(outcome)
+            if isinstance(step, Rows):
+                found += step.rows
+                outcome = None
+            else:
+                outcome = yield step
+    except StopIteration:
+        return found
+
+
 class _News:
     """Which rows were not there before."""
 

@@ -247,10 +247,16 @@ _SENTENCES: list[tuple[re.Pattern[str], type[APIError], str | None, str | None]]
     ),
     (re.compile("^app is empty"), NotFoundError, "the app does not exist", "check appId"),  # 4.14 and before
     (
+        re.compile("(未配置商业版链接|Commercial version not configured).*app,logs,getChartData"),
+        CommercialOnlyError,
+        "this endpoint belongs to FastGPT's commercial edition, and this server is the community one",
+        "summarize_app_logs(…) computes the same series from what the key may read",
+    ),
+    (
         re.compile("未配置商业版链接|Commercial version not configured"),
         CommercialOnlyError,
         "this endpoint belongs to FastGPT's commercial edition, and this server is the community one",
-        "on a community server compute it from the histories and records, which the key may read",
+        None,
     ),
     (re.compile("(?i)rate limit exceeded"), RateLimitError, None, None),
     (re.compile("dataId already exists"), ConflictError, None, "responseChatItemId must be new in its chat"),

@@ -5,24 +5,36 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from types import NoneType
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, Unpack
 
 from .._call import Call
-from .._endpoint import Api, endpoint, pages
+from .._endpoint import Api, as_steps, endpoint, flow, pages
+from .._flow import Flow
 from .._paging import Pages, by_offset, of_folders, of_list
 from .._response import Response
 from .._session import Options
 from ..errors import ArgumentError
+from ..log_summary import Range, Spans, Timespan, read_summary
 from ..models._base import Page
-from ..models.apps import App, AppLog, AppLogsChart, AppLogsTotals, AppUsers, KeyHealth, McpApp, McpServer
+from ..models.apps import (
+    App,
+    AppLog,
+    AppLogsChart,
+    AppLogsSummary,
+    AppLogsTotals,
+    AppUsers,
+    KeyHealth,
+    McpApp,
+    McpServer,
+)
 from ._arguments import LogFilters, listed, needed, page, wire_arguments
+from .chat import ChatApi
 
 if TYPE_CHECKING:
     from .._io import AsyncIO, FlowIO, SyncIO
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
-Timespan: TypeAlias = Literal["day", "week", "month", "quarter"]
 Day: TypeAlias = str | datetime.date
 """A ``date`` (the whole day, UTC), a ``datetime``, or an ISO 8601 text, which is sent as it is."""
 
@@ -58,7 +70,7 @@ class AppApi(Api[IO]):
             appTimespan: The same for the feedback.
 
         Raises:
-            CommercialOnlyError: The server is a community edition.
+            CommercialOnlyError: The server is a community edition: use ``summarize_app_logs``.
 
         Example:
             >>> chart = client.get_app_logs_chart("…", "2026-11-01", "2026-11-30").data
@@ -76,6 +88,46 @@ class AppApi(Api[IO]):
         }
         path = "/proApi/core/app/logs/getChartData"
         return self._call("POST", path, AppLogsChart, arguments, options, idempotent=True)
+
+    @flow
+    def summarize_app_logs(
+        self,
+        appId: str | None = None,
+        dateStart: Day = "",
+        dateEnd: Day = "",
+        source: Sequence[str] | None = None,
+        userTimespan: Timespan = "day",
+        chatTimespan: Timespan = "day",
+        appTimespan: Timespan = "day",
+        *,
+        timezone: datetime.tzinfo = datetime.UTC,
+    ) -> Flow[AppLogsSummary]:
+        """What ``get_app_logs_chart`` gives, computed here: for community servers, which have no charts.
+
+        Reads the logs of the app. Where the key may not (before 4.15.4), it reads the histories and the records of the
+        key's owner, which takes one request and more for each conversation. What could not be known is None, and
+        ``unknown`` says why.
+
+        FastGPT: ``POST /api/core/app/logs/list`` (4.15.4+), else ``POST /api/core/chat/history/getHistories``;
+        ``POST /api/core/chat/record/getPaginationRecords``.
+
+        Args:
+            appId: The app, where the client does not know it.
+            dateStart, dateEnd: First and last day; needed.
+            source: Where the conversations came from (``["api", "share"]``); None for ``["api"]``.
+            userTimespan, chatTimespan, appTimespan: ``day``, ``week`` (from Monday), ``month``, ``quarter``.
+            timezone: Whose days count.
+
+        Example:
+            >>> summary = client.summarize_app_logs("…", "2026-11-01", "2026-11-30")
+            >>> [(point.timestamp, point.summary.chatCount) for point in summary.chatData]
+            >>> summary.unknown
+        """
+        start, end = _checked("dateStart", dateStart), _checked("dateEnd", dateEnd)
+        asked = Range.of(start, end, timezone)
+        spans: Spans = (userTimespan, chatTimespan, appTimespan)
+        sources = ["api"] if source is None else listed("source", source)
+        return read_summary(as_steps(self), as_steps(self, ChatApi), appId, asked, sources, spans)
 
     @endpoint
     def get_app_logs_totals(
@@ -310,12 +362,19 @@ class AppApi(Api[IO]):
 
 
 def _moment(name: str, value: Day) -> str:
+    value = _checked(name, value)
+    if isinstance(value, str):
+        return value
     if isinstance(value, datetime.datetime):
         return value.isoformat()
-    if isinstance(value, datetime.date):  # a day: from its beginning, to its end
-        return f"{value.isoformat()}T{'23:59:59.999' if name == 'dateEnd' else '00:00:00.000'}Z"
+    # a day: from its beginning, to its end
+    return f"{value.isoformat()}T{'23:59:59.999' if name == 'dateEnd' else '00:00:00.000'}Z"
+
+
+def _checked(name: str, value: Day) -> Day:
     try:
-        datetime.datetime.fromisoformat(value)
+        if not isinstance(value, datetime.date):  # a datetime is one too
+            datetime.datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise ArgumentError(f'{name} must be a day like "2026-11-23" or an ISO 8601 time, not {value!r}') from None
     return value

@@ -80,18 +80,22 @@ class AppLogsTotals(Payload):
 
 
 class UserSummary(Payload):
-    userCount: int = 0
-    newUserCount: int = 0
-    retentionUserCount: int = 0
-    points: float = 0
+    """None is what a summary that was computed here could not know; the server's own charts always say."""
+
+    userCount: int | None = 0
+    newUserCount: int | None = 0
+    retentionUserCount: int | None = 0
+    points: float | None = 0
     sourceCountMap: dict[str, int] = {}
 
 
 class ChatSummary(Payload):
+    """None is what a summary that was computed here could not know; the server's own charts always say."""
+
     chatItemCount: int = 0
     chatCount: int = 0
-    errorCount: int = 0
-    points: float = 0
+    errorCount: int | None = 0
+    points: float | None = 0
 
 
 class AppSummary(Payload):
@@ -128,6 +132,17 @@ class AppLogsChart(Payload):
     userData: list[UserPoint] = []
     chatData: list[ChatPoint] = []
     appData: list[AppPoint] = []
+
+
+class AppLogsSummary(AppLogsChart):
+    """The same three series, computed from logs or records.
+
+    ``basis``: what it was computed from. ``unknown``: which figures could not be known, or not exactly, and why; what
+    could not be known at all is None.
+    """
+
+    basis: str = ""
+    unknown: dict[str, str] = {}
 
 
 class McpApp(msgspec.Struct, omit_defaults=True):

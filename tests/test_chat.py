@@ -256,26 +256,6 @@ def test_contexts(world: World, server: LocalServer) -> None:
             client.create_chat_completion(ask("x"))
 
 
-def test_an_http_client_of_ones_own(world: World, server: LocalServer) -> None:
-    import httpx2
-
-    seen: list[str] = []
-    if world.asynchronous:
-
-        async def note(request: httpx2.Request) -> None:
-            seen.append(request.url.path)
-
-        own: Any = httpx2.AsyncClient(event_hooks={"request": [note]})
-    else:
-        own = httpx2.Client(event_hooks={"request": [lambda request: seen.append(request.url.path)]})
-    client = world.make("ChatClient", KEY, server.base_url, http_client=own)
-    world(client.create_chat_completion(ask("x")))
-    assert seen == ["/api/v1/chat/completions"]
-    world(client.close())
-    assert not own.is_closed, "you close what you brought"
-    world(own.aclose() if world.asynchronous else own.close())
-
-
 def test_a_client_that_was_never_closed_says_so(world: World, server: LocalServer) -> None:
     import fastgpt_client
 

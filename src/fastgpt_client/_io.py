@@ -6,6 +6,7 @@ httpx2 is imported, and its TLS context built, when the first request is made.
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 import time
 import warnings
@@ -49,13 +50,16 @@ class _Connections(Generic[T, C]):
     ours does not: HTTP/2 and proxies.
     """
 
-    def __init__(self, settings: Transport, brought: C | None) -> None:
+    def __init__(self, settings: Transport, brought: C | None, *, asynchronous: bool) -> None:
         self._settings = settings
         self._own = brought is None
         self._lock = threading.Lock()
         self.transport: T | None = None
         self.client: C | None = brought
         self.closed: bool = False
+        if brought is not None and inspect.iscoroutinefunction(getattr(brought, "send", None)) != asynchronous:
+            wanted = "an async" if asynchronous else "a sync"
+            raise ArgumentError(f"http_client must be {wanted} client of httpx2 or httpx, not {type(brought).__name__}")
 
     @property
     def busy(self) -> int:
@@ -107,7 +111,9 @@ class SyncIO:
     """Carries out flows by blocking."""
 
     def __init__(self, transport: Transport, http_client: httpx2.Client | None = None) -> None:
-        self.connections: _Connections[SyncTransport, httpx2.Client] = _Connections(transport, http_client)
+        self.connections: _Connections[SyncTransport, httpx2.Client] = _Connections(
+            transport, http_client, asynchronous=False
+        )
 
     def run(self, steps: Generator[Step, Any, R]) -> R:
         outcome: Any = None
@@ -172,7 +178,9 @@ class AsyncIO:
     """Carries out flows by awaiting."""
 
     def __init__(self, transport: Transport, http_client: httpx2.AsyncClient | None = None) -> None:
-        self.connections: _Connections[AsyncTransport, httpx2.AsyncClient] = _Connections(transport, http_client)
+        self.connections: _Connections[AsyncTransport, httpx2.AsyncClient] = _Connections(
+            transport, http_client, asynchronous=True
+        )
 
     async def run(self, steps: Generator[Step, Any, R]) -> R:
         outcome: Any = None

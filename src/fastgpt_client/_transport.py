@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import os
 import select
 import socket
 import threading
 import time
+import weakref
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
@@ -42,6 +44,10 @@ class Connection(Protocol):
 
     def close(self) -> None: ...
 
+    def leave(self) -> None:
+        """It belongs to the process that this one was forked from."""
+        ...
+
 
 C = TypeVar("C", bound=Connection)
 
@@ -54,6 +60,7 @@ class Pool(Generic[C]):
         self.closed: bool = False
         self.idle: deque[C] = deque()
         self._lock = threading.Lock()
+        _pools.add(self)
 
     def take(self, origin: Origin) -> C | None:
         """An idle connection, or None: then make one. It is in use either way, until ``give`` or ``lose``."""
@@ -92,10 +99,29 @@ class Pool(Generic[C]):
             while self.idle:
                 self.idle.pop().close()
 
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()  # another thread may have held it
+        self.busy = 0
+        while self.idle:
+            self.idle.pop().leave()
+
     def _expire(self) -> None:
         oldest = time.monotonic() - KEEPALIVE_SECONDS
         while self.idle and self.idle[0].since < oldest:
             self.idle.popleft().close()
+
+
+_pools: weakref.WeakSet[Pool[Any]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Two processes must not speak over one connection: the child makes connections of its own."""
+    for pool in list(_pools):
+        pool.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Limits(NamedTuple):
@@ -242,6 +268,8 @@ class SyncConnection:
 
     def close(self) -> None:
         self._socket.close()
+
+    leave = close  # closes it here, not there
 
 
 def _connect(origin: Origin, limit: float | None, context: ssl.SSLContext) -> socket.socket:
@@ -489,6 +517,9 @@ class AsyncConnection(asyncio.Protocol):
     def usable(self) -> bool:
         return self._loop is asyncio.get_running_loop() and not self._over and not self._pieces
 
+    def leave(self) -> None:
+        _left.append(self)  # its event loop is there: what closes it would disturb that, and so would its end
+
     def close(self) -> None:
         self._stop_timer()
         if asyncio.get_running_loop() is self._loop:
@@ -499,6 +530,9 @@ class AsyncConnection(asyncio.Protocol):
             return
         with suppress(OSError):  # its loop is closed, and does nothing more for it
             self._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
+_left: list[AsyncConnection] = []
 
 
 class AsyncStream(_Stream[AsyncConnection], httpx2.AsyncByteStream):

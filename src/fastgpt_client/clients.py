@@ -47,6 +47,9 @@ class _Client(Api[IO]):
     ) -> None:
         """A client; nothing is sent or opened yet.
 
+        It may be used by many threads, and by many tasks. After a ``fork`` the child makes connections of its own;
+        what was being answered belongs to the parent (with ``http_client`` this is that client's affair).
+
         Args:
             api_key: The key; without it the environment's ``FASTGPT_API_KEY``. May have an app's id at its end
                 (``fastgpt-…-<appId>``).
@@ -57,7 +60,7 @@ class _Client(Api[IO]):
             max_retries: How often a call is tried again. A run is, only if the server certainly did not take it.
             retry_delay: Seconds before the first retry; doubled for each further one, with some chance in it.
             enable_logging: Show the lines of the logger ``fastgpt_client``: request, status, duration, attempt.
-            http_client: An ``httpx2`` client of your own (its timeouts are replaced by these). You close it.
+            http_client: A client of ``httpx2`` or ``httpx`` of your own; time-outs are these here. You close it.
             headers: Sent with every request.
             verify: False to trust any certificate, a path to a CA file, or an ``ssl.SSLContext``.
             proxy: The URL of a proxy; without it the environment's.

@@ -16,7 +16,7 @@ class Payload(msgspec.Struct, gc=False):
     """Fields are named as on the wire, unknown ones are ignored, missing ones have defaults."""
 
 
-class Page(msgspec.Struct, Generic[T]):
+class Page(msgspec.Struct, Generic[T], repr_omit_defaults=True):
     """A page of a list, and how many there are in all."""
 
     list: Rows[T] = []

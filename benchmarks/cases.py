@@ -314,6 +314,31 @@ def decode_case(url: str, rounds: int) -> Iterator[Costs]:
     yield from in_turn({"ours": ours, "httpx2": lines_and_json}, count, 1e-6, rounds)
 
 
+def list_case(url: str, rounds: int) -> Iterator[Costs]:
+    """The bytes of a page of chunks, 5 MB of them, to typed rows."""
+    from fastgpt_client._json import decoder
+    from fastgpt_client._response import Envelope
+    from fastgpt_client.models._base import Page
+    from fastgpt_client.models.data import DataRow
+
+    row = {"_id": "6b03ff8ea84cf3a64dddcc98", "datasetId": "6b03ff8aa84cf3a64dddc9f9", "q": "问题 question " * 12}
+    row |= {"collectionId": "6b03ff8ba84cf3a64dddca73", "a": "答案 answer " * 12, "chunkIndex": 7, "updated": False}
+    count = 10_000
+    body = json.dumps({"code": 200, "data": {"list": [row] * count, "total": count}}, ensure_ascii=False).encode()
+    assert len(body) > 5_000_000
+    page = decoder(Envelope[Page[DataRow]])
+
+    yield from in_turn(
+        {
+            "ours": lambda: len(page(body).data.list[-1].q),
+            "json": lambda: len(json.loads(body)["data"]["list"][-1]["q"]),
+        },
+        1,
+        1e-3,
+        rounds,
+    )
+
+
 # A process for every measurement --------------------------------------------------------------------------------------
 
 IMPORTS = {
@@ -465,6 +490,7 @@ CASES = {
     "import": Case("import", "ms", lambda url, rounds: process_case(IMPORTS, url, rounds)),
     "response": Case("import + first response", "ms", lambda url, rounds: process_case(RESPONSES, url, rounds)),
     "decode": Case("decode in memory", "µs per event", decode_case),
+    "list": Case("a page of 5 MB in memory", "ms", list_case),
     "size": Case("installed", "MB", size_case),
 }
 

@@ -76,6 +76,7 @@ GOALS = [
     Goal("import + first response against openai", "response", "ours", "openai"),
     Goal("import + first response against bare httpx2", "response", "ours", "httpx2"),
     Goal("in-memory decode against iter_lines + json", "decode", "httpx2", "ours", 2.5, 3.5),
+    Goal("a page of 5 MB to typed rows against json.loads", "list", "ours", "json", 1.0, 0.8),
     Goal("installed size with dependencies", "size", "ours", "", 3.5, 3.5),
 ]
 LATER: list[tuple[str, ...]] = [

@@ -11,6 +11,7 @@ from .models import Model, OpenAIModel, Responder
 from .runs import Runs
 from .script import Script
 from .store import Store
+from .versions import VERSIONS, Version
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -26,6 +27,7 @@ class State:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.version: Version = VERSIONS[settings.version]
         self.script: Script = Script.load(settings.script)
         self.store: Store = Store(settings.db)
         self.runs: Runs = Runs(self.store)
@@ -51,6 +53,8 @@ class State:
                 status=429,
             )
         self._window = (since, used + 1)
+        if not self.version.tells_rate_limit:
+            return {}
         return {"x-ratelimit-limit": str(limit), "x-ratelimit-remaining": str(max(0, limit - used - 1))}
 
     async def close(self) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from .versions import VERSIONS
+
 KINDS = ("chat", "select", "form", "plugin")
 DEFAULT_KEY = "fastgpt-local"
 
@@ -56,7 +58,7 @@ class Settings:
 
     `rate_limit` is in requests a minute; `delay` the pause between two pieces of an answer; `require_app_id` asks for
     an app id as FastGPT 4.16 does instead of falling back to the first app; `commercial` answers the commercial
-    endpoints (log charts).
+    endpoints (log charts); `version` is the FastGPT version that the server stands for: "4.11", "4.14" or "4.16".
     """
 
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -71,6 +73,7 @@ class Settings:
     delay: float = 0.005
     require_app_id: bool = False
     commercial: bool = True
+    version: str = "4.16"
 
     def __post_init__(self) -> None:
         # Lists, and apps written as text, are welcome.
@@ -81,6 +84,8 @@ class Settings:
             raise ValueError("two apps have the same id")
         if not all(keys):
             raise ValueError("an API key must not be empty")
+        if self.version not in VERSIONS:
+            raise ValueError(f"unknown FastGPT version {self.version!r}: use one of {', '.join(VERSIONS)}")
         if self.heartbeat <= 0:
             raise ValueError("heartbeat must be more than 0 seconds")
         if self.rate_limit is not None and self.rate_limit < 1:

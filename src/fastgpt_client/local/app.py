@@ -49,17 +49,14 @@ def init(call: Call, app: AppSpec) -> dict[str, Any]:
         "_id": app.id,
     }
     shown = {"name": app.name or app.id, "avatar": "/icon/logo.svg", "intro": app.intro, "type": app.type}
-    about_chat: dict[str, Any] = {
-        "chatId": call.key,
-        "title": chat.customTitle or chat.title if chat else "",
-        "variables": chat.variables if chat else {},
-        "chatGenerateStatus": chat.status if chat else DONE,
-        "hasBeenRead": chat.hasBeenRead if chat else True,
-    }
+    about_chat: dict[str, Any] = {"chatId": call.key} if "chatId" in call.params else {}
+    if chat is not None:
+        about_chat |= {"title": chat.customTitle or chat.title, "variables": chat.variables, **_status(chat)}
+    elif version.inits_new_chats:
+        about_chat |= {"title": "", "variables": {}, "chatGenerateStatus": DONE, "hasBeenRead": True}
     models = [call.state.model.name]
     about_app = {"chatConfig": version.chat_config(config), "chatModels": models, **shown, "pluginInputs": []}
-    # Versions that can do without a chat id have nothing to say about a chat then.
-    return version.init({**(about_chat if call.key else {}), "app": about_app, "appId": app.id})
+    return version.init({**about_chat, "app": about_app, "appId": app.id})
 
 
 def _status(chat: Chat) -> dict[str, Any]:
@@ -154,16 +151,18 @@ def _shown(call: Call, record: Record, *, typed: bool) -> dict[str, Any]:
     if record.duration is not None:
         shown |= {"durationSeconds": record.duration, **record.feedback, "useAgentSandbox": False}
         shown |= {"totalQuoteList": [], "llmModuleAccount": 1}
-        if version.tells_preview and (preview := _preview_length(call, record)):
-            shown["historyPreviewLength"] = preview
+        if version.records_tell_nodes:
+            shown |= _told_by_nodes(call, record)
     return version.record(shown if typed else {**shown, "id": record.dataId})
 
 
-def _preview_length(call: Call, record: Record) -> int | None:
-    """How much the AI node of an answer was told."""
+def _told_by_nodes(call: Call, record: Record) -> dict[str, Any]:
+    """The quotes behind an answer, and how much its AI node was told."""
     answer = call.store.answer(record.appId, record.chatId, record.dataId)
     nodes = answer.nodes if answer is not None else []
-    return next((len(node["historyPreview"]) for node in nodes if "historyPreview" in node), None)
+    found = [call.state.version.found_quote(quote) for node in nodes for quote in node.get("quoteList", [])]
+    previews = [{"historyPreviewLength": len(node["historyPreview"])} for node in nodes if "historyPreview" in node]
+    return {"totalQuoteList": found, **(previews[-1] if previews else {})}
 
 
 def get_records(call: Call, app: AppSpec) -> dict[str, Any]:
@@ -209,18 +208,14 @@ def resume(call: Call, app: AppSpec) -> dict[str, Any]:
     return {"hasBeenRead": True, "chatGenerateStatus": DONE, **status, "records": records}
 
 
-_QUOTE_TEXT = ("q", "a", "updateTime", "tokens")
-
-
 def get_response_data(call: Call, app: AppSpec) -> list[dict[str, Any]]:
     """The nodes of an answer; the texts of their quotes are to be had from `getQuote`."""
     record = call.store.answer(app.id, call.key, str(call.params.get("dataId")))
-    nodes = [call.state.version.shown_node(node) for node in record.nodes] if record else []
+    version = call.state.version
+    nodes = [version.shown_node(node) for node in record.nodes] if record else []
     for node in nodes:
         if "quoteList" in node:
-            node["quoteList"] = [
-                {name: value for name, value in quote.items() if name not in _QUOTE_TEXT} for quote in node["quoteList"]
-            ]
+            node["quoteList"] = [version.found_quote(quote) for quote in node["quoteList"]]
     return nodes
 
 
@@ -240,7 +235,7 @@ def _quotes(call: Call, app: AppSpec) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for _, quote in sorted(found.items()):
         row: dict[str, Any] = {"_id": quote["id"], "q": quote["q"]}
-        if quote.get("a"):
+        if "a" in quote:
             row["a"] = quote["a"]
         updated = quote.get("updateTime") or wire.iso(record.time if record else 0)
         row |= {"history": [], "updateTime": updated, "index": quote["chunkIndex"], "of": quote["collectionId"]}
@@ -257,8 +252,11 @@ def get_quote(call: Call, app: AppSpec) -> list[dict[str, Any]]:
 
 def get_collection_quote(call: Call, app: AppSpec) -> dict[str, Any]:
     """The quotes of one collection."""
+    version = call.state.version
     found = [row for row in _quotes(call, app) if row.pop("of") == call.params["collectionId"]]
-    rows = [call.state.version.quote({**row, "id": row["_id"], "anchor": row["index"]}) for row in found]
+    if version.quotes_need is not None and version.quotes_need not in call.params:
+        found = []
+    rows = [version.quote({**row, "id": row["_id"], "anchor": row["index"]}) for row in found]
     size = call.number("pageSize", 15)
     return {"list": rows[:size], "hasMorePrev": False, "hasMoreNext": len(rows) > size}
 
@@ -371,7 +369,7 @@ def stop(call: Call, app: AppSpec) -> dict[str, Any]:
 
 def health(call: Call, _: AppSpec | None) -> dict[str, Any]:
     """Whether a key is good, asked without spending anything."""
-    if call.params["apiKey"] not in call.state.settings.api_keys:
+    if call.params["apiKey"] not in call.state.settings.keys:
         message = call.state.version.wrong_key_health
         raise wire.wrong_key() if message is None else wire.ApiError(message)
     return call.state.version.health({"valid": True, "usagePoints": 0, "maxUsagePoints": -1})

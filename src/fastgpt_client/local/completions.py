@@ -88,7 +88,7 @@ async def completions(call: Call, api: int) -> Response:
 
 def _app(call: Call, version: Version) -> AppSpec:
     try:
-        app = call.find_app(suffix=True)
+        app = call.find_app(run=True)
     except wire.ApiError:
         if version.unknown_app is None:
             raise

@@ -73,6 +73,8 @@ class Version:
     """The HTTP status says what is wrong; else it is 500 and only the body says it."""
     plain_name: str
     """The `statusText` of an error without a name of its own."""
+    key_decides_app: bool
+    """For runs, the app that a key belongs to (`app_keys`) or ends with goes before the one that the body names."""
     no_app: str
     """What a run says when its app is not named."""
     unknown_app: str | None
@@ -117,6 +119,7 @@ class Version:
     node: Shape
     node_extras: Mapping[str, Mapping[str, Any]]
     """Fields that nodes of a type have."""
+    search_node: Shape
     bare_failures: bool
     """A failed node tells its error only."""
     children_in_detail: bool
@@ -127,16 +130,22 @@ class Version:
     """An interactive node in a whole answer."""
     edge: Shape
     init: Shape
+    inits_new_chats: bool
+    """A chat that is not there yet has a title, variables and a state all the same: empty ones."""
     chat_config: Shape
     input_guide: Shape
     history: Shape
     histories: Shape
     record: Shape
-    tells_preview: bool
-    """A record says how much the AI node was told: `historyPreviewLength`."""
+    records_tell_nodes: bool
+    """A record lists the quotes behind it, and says how much the AI node was told."""
+    found_quote: Shape
+    """A quote of a node where its text is left out."""
     own_question_ids: bool
     """A question has a `dataId` of its own, not that of its answer."""
     quote: Shape
+    quotes_need: str | None
+    """The argument without which a collection has no quotes."""
     feedback_answer: dict[str, Any] | None
     app: Shape
     permission: Shape
@@ -168,6 +177,8 @@ class Version:
     def shown_node(self, node: Mapping[str, Any]) -> dict[str, Any]:
         """What a node reports."""
         shown = {**self.node_extras.get(node["moduleType"], {}), **node}
+        if node["moduleType"] == "datasetSearchNode":
+            shown = self.search_node(shown)
         if self.bare_failures and "errorText" in node:
             shown = {name: node[name] for name in ("errorText", *self.node.last) if name in node}
         if "childrenResponses" in node:
@@ -277,6 +288,7 @@ _4_16 = Version(
     collection_delete="collectionIds",
     real_statuses=True,
     plain_name="error",
+    key_decides_app=False,
     no_app="appId is empty",
     unknown_app=None,
     histories_need_app=True,
@@ -295,6 +307,7 @@ _4_16 = Version(
     v2_types=False,
     node=Shape(),
     node_extras={},
+    search_node=Shape(lacks=("query",)),
     bare_failures=False,
     children_in_detail=False,
     item=Shape(),
@@ -312,14 +325,17 @@ _4_16 = Version(
     ),
     edge=Shape(),
     init=Shape(),
+    inits_new_chats=True,
     chat_config=Shape(lacks=("_id",)),
     input_guide=Shape(lacks=("textList",)),
     history=Shape(),
     histories=Shape(),
     record=Shape(),
-    tells_preview=False,
+    records_tell_nodes=False,
+    found_quote=Shape(lacks=("q", "a", "updateTime", "tokens")),
     own_question_ids=False,
     quote=Shape(lacks=("anchor",)),
+    quotes_need=None,
     feedback_answer=None,
     app=Shape(),
     permission=Shape(lacks=("value", "_permissionList")),
@@ -344,6 +360,7 @@ _4_14 = replace(
     max_body=None,
     collection_delete="id or collectionIds",
     real_statuses=False,
+    key_decides_app=True,
     no_app="Key is error. You need to use the app key rather than the account key.",
     unknown_app="app is empty",
     histories_need_app=False,
@@ -362,6 +379,7 @@ _4_14 = replace(
         lacks=("moduleLogo", "llmRequestIds", "error", "parentId", "childrenResponses"),
     ),
     node_extras={"tools": {"childTotalPoints": 0}},
+    search_node=Shape(lacks=("datasetQueries",)),
     bare_failures=True,
     children_in_detail=True,
     item=Shape(first=("type",), lacks=("id",)),
@@ -369,6 +387,7 @@ _4_14 = replace(
     whole_interactive=Shape(),
     edge=Shape(first=("source", "target", "sourceHandle", "targetHandle")),
     init=Shape(first=("chatId", "appId"), lacks=("chatGenerateStatus", "hasBeenRead")),
+    inits_new_chats=False,
     chat_config=Shape(
         first=("questionGuide", "ttsConfig", "whisperConfig", "chatInputGuide", "instruction", "autoExecute"),
         lacks=("welcomeConfig",),
@@ -381,7 +400,7 @@ _4_14 = replace(
         last=("llmModuleAccount", "totalQuoteList", "historyPreviewLength", "id"),
         lacks=("useAgentSandbox", "deleteTime"),
     ),
-    tells_preview=True,
+    records_tell_nodes=True,
     own_question_ids=True,
     quote=Shape(),
     feedback_answer={},
@@ -415,8 +434,12 @@ _4_11 = replace(
     always_content=True,
     node_extras={**_4_14.node_extras, "pluginOutput": {"totalPoints": 0}},
     interactive=Shape(lacks=("interactiveId", "nodeResponseId", "skipNodeQueue", "usageId")),
-    record=_4_14.record._replace(first=("_id", "dataId", "hideInUI", "obj", "value", "customFeedbacks")),
+    record=_4_14.record._replace(
+        first=("_id", "dataId", "hideInUI", "obj", "value", "customFeedbacks", "durationSeconds")
+    ),
     quote=Shape(lacks=("id", "anchor")),
+    found_quote=Shape(lacks=("q", "a", "updateTime")),
+    quotes_need="initialIndex",
     feedback_answer=None,
     init_data=Shape(lacks=("modelProviders", "aiproxyIdMap")),
     permission=Shape(

@@ -261,6 +261,7 @@ async def _search(turn: Turn, quotes: list[dict[str, Any]]) -> AsyncGenerator[St
         "datasetSearchNode",
         "ds",
         totalPoints=0,
+        query=turn.question,
         datasetQueries=[turn.question],
         embeddingModel="local-embedding",
         embeddingTokens=len(turn.question),

@@ -53,7 +53,7 @@ def _described(path: str, endpoint: Endpoint, version: Version) -> dict[str, Any
 def init_data(call: Call, _: object) -> dict[str, Any]:
     """`/common/system/getInitData`, as a caller without a login sees it: the server's version is not in it."""
     settings = call.state.settings
-    config = {
+    config: dict[str, Any] = {
         "show_emptyChat": True,
         "show_git": True,
         "docUrl": "https://doc.fastgpt.io",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -21,6 +22,7 @@ from fastgpt_client import (
     WrongKeyKindError,
 )
 from fastgpt_client.local import AppSpec, LocalServer
+from fastgpt_client.local.versions import VERSIONS
 
 from .conftest import KEY, World, ask
 
@@ -54,11 +56,11 @@ def servers() -> Iterator[dict[str, LocalServer]]:
                     version=name,
                 )
             )
-            for name in ("4.11", "4.14", "4.16")
+            for name in VERSIONS
         }
 
 
-@pytest.fixture(params=["4.11", "4.14", "4.16"])
+@pytest.fixture(params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -326,3 +328,26 @@ def test_an_id_used_twice(world: World, chat: Any, version: str) -> None:
         world(chat.create_chat_completion(ask("Two"), **twice))
         assert world(chat.get_chat_records(chatId="twice")).data.total == 4
     world(chat.delete_chat_history(chatId="twice"))
+
+
+def test_one_file_for_every_version(world: World, tmp_path: Path, version: str) -> None:
+    db = tmp_path / "chats.db"
+    with LocalServer(api_keys=[KEY], apps=["app"], delay=0, db=db, script=RULES, version=version) as server:
+        client = world.make("ChatClient", KEY, server.base_url, app_id="app")
+        conversation = client.conversation()
+        world(conversation.send("a quote"))
+    for other in VERSIONS:
+        with LocalServer(api_keys=[KEY], apps=["app"], delay=0, db=db, version=other) as server:
+            client = world.make("ChatClient", KEY, server.base_url, app_id="app")
+            answer = world(client.get_chat_records(chatId=conversation.chatId)).data.list[-1]
+            nodes = world(client.get_record_detail(chatId=conversation.chatId, dataId=answer.dataId)).data
+            assert ("moduleLogo" in nodes[0]) == (other == "4.16")
+            assert [node["moduleType"] for node in nodes] == ["workflowStart", "datasetSearchNode", "chatNode"]
+            assert len(answer.totalQuoteList) == (0 if other == "4.16" else 1)
+
+
+def test_what_cannot_be() -> None:
+    with pytest.raises(ValueError, match=r"unknown FastGPT version '4\.12'.*4\.11, 4\.14, 4\.16"):
+        LocalServer(version="4.12")
+    with pytest.raises(ValueError, match="app_keys name an app that the server does not have: 'shop'"):
+        LocalServer(app_keys={"key": "shop"})

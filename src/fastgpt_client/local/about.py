@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from . import wire
+
 if TYPE_CHECKING:
+    from starlette.responses import Response
+
     from .calls import Call
-    from .routing import Endpoint
+    from .endpoints import Endpoint
     from .versions import Version
 
 _JSON = "application/json"
 
 
-def openapi(endpoints: Mapping[str, Endpoint], call: Call, _: object) -> dict[str, Any]:
+def openapi(endpoints: Mapping[str, Endpoint], call: Call, _: object) -> Response:
     """`/apidoc/systemopenapi.json`: the endpoints of this server, and what they ask for."""
     version = call.state.version
     paths = {
@@ -21,7 +25,7 @@ def openapi(endpoints: Mapping[str, Endpoint], call: Call, _: object) -> dict[st
         for path, endpoint in endpoints.items()
         for known in version.where(path)
     }
-    return {
+    document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "FastGPT API of the local server", "version": version.release},
         "servers": [{"url": "/api"}],
@@ -31,6 +35,7 @@ def openapi(endpoints: Mapping[str, Endpoint], call: Call, _: object) -> dict[st
             "securitySchemes": {"ApiKeyAuth": {"type": "http", "scheme": "bearer", "bearerFormat": "API Key"}}
         },
     }
+    return wire.answer(call.request, document)
 
 
 def _described(path: str, endpoint: Endpoint, version: Version) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from starlette.routing import Route
 from . import about, logs, wire
 from .calls import Call, State
 from .completions import SCHEMA, completions
-from .routing import Endpoint, logger, route, routes
+from .endpoints import Endpoint
+from .routing import logger, route, routes
 from .store import DONE, GENERATING, Chat, Record
 
 if TYPE_CHECKING:
@@ -453,7 +454,7 @@ def create_app(settings: Settings) -> Starlette:
         found.append(route(state, path, partial(completions, api=api)))
     described = {**dict.fromkeys(runs.values(), Endpoint(completions, schema=SCHEMA)), **endpoints}
     endpoints["/apidoc/systemopenapi.json"] = Endpoint(
-        partial(about.openapi, described), about_app=False, needs_key=False, enveloped=False, verb="get"
+        partial(about.openapi, described), about_app=False, needs_key=False, verb="get"
     )
     for path, endpoint in endpoints.items():
         found += routes(state, path, endpoint)

@@ -110,7 +110,7 @@ async def _run(call: Call, app: AppSpec, api: int) -> Response:
     if busy and version.checks_runs:
         raise wire.chat_is_generating()
     records = store.records(app.id, chat_id) if recorded else []
-    data_id = body.get("responseChatItemId") or wire.new_id(16)
+    data_id = str(body.get("responseChatItemId") or wire.new_id(16))
     if any(record.dataId == data_id for record in records):
         if version.checks_runs:
             raise wire.user_error(f"Chat dataId already exists: {data_id}")

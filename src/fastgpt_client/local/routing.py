@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from inspect import isawaitable
+from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -14,38 +14,26 @@ from . import wire
 from .calls import Call, State
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .endpoints import Endpoint
     from .settings import AppSpec
-    from .versions import Source
 
 logger: logging.Logger = logging.getLogger("fastgpt_client.local")
 
 _VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-class Endpoint(NamedTuple):
-    """How an endpoint of 4.16 is called: where its parameters are, which must be there, whether it is about an app."""
-
-    handler: Callable[[Call, Any], Any]
-    source: Source = "body"
-    schema: str = ""
-    about_app: bool = True
-    no_app: Callable[[], wire.ApiError] = lambda: wire.InvalidError([wire.NO_TARGET])
-    needs_key: bool = True
-    enveloped: bool = True
-    verb: str = "post"
-    """The one that FastGPT's documents name; the others work too."""
-
-
 def routes(state: State, path: str, endpoint: Endpoint) -> list[Route]:
     """The routes of an endpoint, under the paths that the server's version has for it."""
 
     async def work(call: Call) -> Response:
-        return _call(call, path, endpoint)
+        return await _call(call, path, endpoint)
 
     return [route(state, known, work) for known in state.version.where(path)]
 
 
-def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
+async def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
     """Check a request and hand it to its handler."""
     version = call.state.version
     source = version.source(path, endpoint.source)
@@ -59,7 +47,7 @@ def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
         raise wire.unauthorized()
     need = version.needs.get(path)
     if need is not None and any(call.params.get(name) in (None, "") for name in need.names):
-        raise need.error
+        raise need.error()
     app: AppSpec | None = None
     if endpoint.about_app:
         # A body where a query belongs must not end at the first app, least of all to delete its chats.
@@ -67,7 +55,9 @@ def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
         if app is None:
             raise endpoint.no_app() if version.validates else wire.unauthorized_chat()
     data = endpoint.handler(call, app)
-    return wire.answer(call.request, wire.envelope(data) if endpoint.enveloped else data)
+    if isawaitable(data):
+        data = await data
+    return data if isinstance(data, Response) else wire.answer(call.request, wire.envelope(data), headers=call.headers)
 
 
 def route(state: State, path: str, work: Callable[[Call], Awaitable[Response]]) -> Route:

@@ -9,7 +9,7 @@ Sources: recorded answers of 4.11.1, 4.14.4 and 4.16.0; where an endpoint was no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -37,7 +37,7 @@ class Need(NamedTuple):
     """Arguments that a version asks for, and what it says when one is missing."""
 
     names: tuple[str, ...]
-    error: ApiError
+    error: Callable[[], ApiError]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +270,11 @@ _UNCHECKED = frozenset(
     }
 )
 
+
+def _nothing_to_delete() -> ApiError:
+    return ApiError("contentId or chatId is empty")
+
+
 # --- the versions -----------------------------------------------------------------------------------------------------
 
 _PERMISSIONS = ("hasManagePer", "hasWritePer", "hasReadPer", "hasManageRole", "hasWriteRole", "hasReadRole")
@@ -351,8 +356,8 @@ _4_14 = replace(
     paths=_PATHS_4_14,
     sources={"/core/chat/record/delete": "body"},
     needs={
-        "/core/chat/record/delete": Need(("chatId", "contentId"), ApiError("contentId or chatId is empty")),
-        "/core/chat/record/getCollectionQuote": Need(("anchor",), unauthorized_chat()),
+        "/core/chat/record/delete": Need(("chatId", "contentId"), _nothing_to_delete),
+        "/core/chat/record/getCollectionQuote": Need(("anchor",), unauthorized_chat),
     },
     refused=frozenset({"/core/app/logs/list", "/core/dataset/update"}),
     validates=False,

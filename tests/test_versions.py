@@ -302,6 +302,24 @@ def test_what_a_server_says_of_itself(old: LocalServer, version: str) -> None:
     assert ("x-request-id" in get(old, "/nope").headers) == (version == "4.16")
 
 
+def test_embeddings(old: LocalServer, version: str) -> None:
+    url, headers = f"{old.base_url}/api/v1/embeddings", {"authorization": f"Bearer {KEY}"}
+
+    def answer(given: Any) -> httpx2.Response:
+        return httpx2.post(url, json={"input": given, "model": "m"}, headers=headers, trust_env=False)
+
+    if version != "4.11":
+        assert answer("A cat").status_code == 404
+        return
+    assert answer("A cat").json()["data"] == answer(["A cat"]).json()["data"]
+    cat, kitten, dog = (
+        row["embedding"] for row in answer(["a small cat", "the small cat", "dogs bark"]).json()["data"]
+    )
+    close, far = (sum(map(float.__mul__, cat, other)) for other in (kitten, dog))
+    assert close > 0.5 > far
+    assert answer([""]).json()["usage"] == {"prompt_tokens": 0, "total_tokens": 0}
+
+
 def test_runs_at_once(world: World, old: LocalServer, chat: Any, version: str) -> None:
     message = {"appId": "app", "chatId": "at-once", "messages": ask("slow"), "stream": True}
     headers = {"authorization": f"Bearer {KEY}"}

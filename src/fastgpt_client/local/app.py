@@ -15,6 +15,7 @@ from starlette.routing import Route
 from . import about, logs, wire
 from .calls import Call, State
 from .completions import SCHEMA, completions
+from .embeddings import embeddings
 from .endpoints import Endpoint
 from .routing import logger, route, routes
 from .store import DONE, GENERATING, Chat, Record
@@ -381,6 +382,7 @@ def health(call: Call, _: AppSpec | None) -> dict[str, Any]:
 
 _TARGET = "appId?:string chatId:string"
 _ENDPOINTS: dict[str, Endpoint] = {
+    "/v1/embeddings": Endpoint(embeddings, about_app=False),
     "/v2/chat/stop": Endpoint(stop, "body", _TARGET),
     "/core/chat/init": Endpoint(init, "query", _TARGET, verb="get"),
     "/core/chat/resume": Endpoint(resume, "query", _TARGET, verb="get"),

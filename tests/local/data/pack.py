@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 PATHS = re.compile(
     r"/api/(v[12]/chat/|core/chat/|core/app/(list|logs/|getChatLogs)|proApi/core/app/logs/|support/openapi/health"
-    r"|common/system/getInitData|core/nope)"
+    r"|common/system/getInitData|v1/embeddings|core/nope)"
 )
 LEFT_OUT = re.compile(
     "app-logs-exportLogs|.*presign|inputGuide|v1-folder-app"

@@ -86,11 +86,14 @@ def serve(
         Path | None,
         typer.Option(help="YAML or JSON file with fixed replies, delays, failures: see docs/local-server.md."),
     ] = None,
+    version: Annotated[
+        str, typer.Option(metavar="4.11|4.14|4.16", help="The FastGPT version that the server stands for.")
+    ] = "4.16",
 ) -> None:
     """Run a FastGPT-compatible server for development and tests."""
     from .serve import run_server
 
-    raise typer.Exit(run_server(host, port, db, api_key or [], app or [], model_url, model, model_key, script))
+    raise typer.Exit(run_server(host, port, db, api_key or [], app or [], model_url, model, model_key, script, version))
 
 
 @app.command()

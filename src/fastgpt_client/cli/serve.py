@@ -17,6 +17,7 @@ def run_server(
     model: str | None,
     model_key: str | None,
     script: Path | None,
+    version: str = "4.16",
 ) -> int:
     try:
         from ..local import AppSpec, Settings, run
@@ -32,6 +33,7 @@ def run_server(
             model=model,
             model_key=model_key,
             script=str(script) if script else None,
+            version=version,
         )
         if not _is_loopback(host):
             print(f"Listening on {host}: everybody who can reach this machine can use the server.", file=sys.stderr)
@@ -53,4 +55,5 @@ def _ready(url: str, settings: object) -> str:
     apps = ", ".join(f"{app.id} ({app.kind})" for app in getattr(settings, "apps", ()))
     stored = getattr(settings, "db", ":memory:")
     kept = "in memory, gone at the end" if stored == ":memory:" else f"in {stored}"
-    return f"A local stand-in for FastGPT is on {url}\n  apps: {apps}\n  chats: {kept}\nCtrl-C ends it."
+    version = getattr(settings, "version", "")
+    return f"A local stand-in for FastGPT {version} is on {url}\n  apps: {apps}\n  chats: {kept}\nCtrl-C ends it."

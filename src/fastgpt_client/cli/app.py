@@ -60,6 +60,26 @@ def chat(
 
 
 @app.command()
+def doctor(
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+    app: App = None,
+    key_kind: Annotated[
+        bool,
+        typer.Option("--key-kind", help="Also ask whose key it is. Puts it into an address, which proxies may log."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Find out what is wrong between here and FastGPT. Changes nothing; safe to paste into an issue.
+
+    Ends with 0 when all is good, 1 when there are problems.
+    """
+    from .doctor import run_doctor
+
+    raise typer.Exit(run_doctor(base_url, api_key, app, key_in_url=key_kind, as_json=as_json))
+
+
+@app.command()
 def serve(
     host: Annotated[
         str, typer.Option(help="The address to listen on. Beyond loopback everybody on the network can call it.")

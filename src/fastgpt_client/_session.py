@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
@@ -13,8 +14,6 @@ from ._version import __version__
 from .errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ._versions import Form
     from .server import ServerInfo
 

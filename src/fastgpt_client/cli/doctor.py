@@ -7,6 +7,8 @@ server, and nothing is shown that a public issue must not have: no key, no passw
 from __future__ import annotations
 
 import re
+import socket
+import ssl
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
@@ -66,9 +68,7 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: tuple[str, ...] = ()  # other addresses where FastGPT answers
 
 
-def run_doctor(
-    base_url: str | None, api_key: str | None, app: str | None, *, key_in_url: bool, as_json: bool
-) -> int:
+def run_doctor(base_url: str | None, api_key: str | None, app: str | None, *, key_in_url: bool, as_json: bool) -> int:
     try:
         examination = examine(base_url or DEFAULT_BASE_URL, api_key, app, key_in_url=key_in_url)
     except ArgumentError as error:
@@ -189,35 +189,44 @@ def _unreached(examination: Examination, error: FastGPTError) -> Finding:
 
 def _broken(where: str, error: APIConnectionError, proxied: bool) -> tuple[str, str, str]:
     """Topic, text and fix for a server that gave no answer."""
-    said = str(error.__cause__ or error)
-    kind = type(error.__cause__).__name__
-    if found := re.search(r"certificate verify failed: ([^(]+)", said):
-        reason = found[1].strip()
-        if "expired" in reason:
-            return "TLS", f"the certificate of {where} has expired", "renew it; or is the clock here wrong?"
-        if "ismatch" in reason:
-            return "TLS", f"the certificate of {where} is for another host", "use the name that it is made for"
-        return (
-            "TLS",
-            f"the certificate of {where} is not trusted ({reason})",
-            "a private authority: verify='/path/to/ca.pem' in Python, SSL_CERT_FILE=/path/to/ca.pem for the command",
-        )
-    if "ssl" in said.lower() or "tls" in said.lower():
-        return "TLS", f"no TLS with {where}", "does this port speak plain http? Then write http://"
-    if isinstance(error, APITimeoutError):
-        return "network", f"no answer from {where} in {SECONDS:.0f} s", "check host and port, VPN, and firewalls between"
-    if kind == "ProxyError" or (proxied and kind == "ConnectError"):
+    causes = list(_causes(error))
+    kinds = {type(cause).__name__ for cause in causes}
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "TLS", *_untrusted(where, cause.verify_message)
+        if isinstance(cause, ssl.SSLError):
+            return "TLS", f"no TLS with {where}", "does this port speak plain http? Then write http://"
+    if "ProxyError" in kinds or (proxied and "ConnectError" in kinds):
         return "proxy", f"the proxy before {where} cannot be used", "check the proxy's address in the environment"
-    if re.search("(?i)name or service|nodename|getaddrinfo|name resolution|no address", said):
-        return "network", f"the name of {where} is not known", "check the spelling; is a VPN or an own DNS server needed?"
-    if re.search("(?i)refused", said):
-        return (
-            "network",
-            f"nothing listens at {where}",
-            "start FastGPT, and check the port (3000 unless changed); from inside a container "
-            "localhost is the container itself",
+    if isinstance(error, APITimeoutError):
+        fix = "check host and port, VPN, and firewalls between"
+        return "network", f"no answer from {where} in {SECONDS:.0f} s", fix
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        fix = "check the spelling; is a VPN or an own DNS server needed?"
+        return "network", f"the name of {where} is not known", fix
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        fix = (
+            "start FastGPT, and check the port (3000 unless changed); in a container localhost is the container itself"
         )
-    return "network", f"the connection to {where} broke ({kind})", "is something else than http(s) at this port?"
+        return "network", f"nothing listens at {where}", fix
+    return "network", f"the connection to {where} broke", "is something else than http(s) at this port?"
+
+
+def _untrusted(where: str, reason: str) -> tuple[str, str]:
+    if "expired" in reason:
+        return f"the certificate of {where} has expired", "renew it; or is the clock here wrong?"
+    if "mismatch" in reason:
+        return f"the certificate of {where} is for another host", "use the name that it is made for"
+    return (
+        f"the certificate of {where} is not trusted ({reason})",
+        "a private authority: verify='/path/to/ca.pem' in Python, SSL_CERT_FILE=/path/to/ca.pem for the command",
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _of_server(examination: Examination, info: ServerInfo) -> Iterator[Finding]:

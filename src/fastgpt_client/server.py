@@ -22,7 +22,7 @@ from ._versions import Form, version_range
 from .api.apps import AppApi
 from .api.chat import ChatApi
 from .api.datasets import DatasetApi
-from .errors import APIConnectionError, APIError, AuthenticationError, CommercialOnlyError
+from .errors import APIConnectionError, APIError, AuthenticationError, CommercialOnlyError, UnexpectedResponseError
 
 if TYPE_CHECKING:
     from ._io import AsyncIO, SyncIO
@@ -110,6 +110,8 @@ class ServerApi(Api[IO]):
 
         Copies of this client (``with_options``) know the outcome too. What the app is asked for needs ``app_id``.
 
+        FastGPT: ``GET /api/common/system/getInitData``, ``GET /api/apidoc/systemopenapi.json``, and what lists things.
+
         Args:
             key_in_url: Also ask whether the key is bound to an app (4.14.4+). The only way puts it into the address,
                 where proxies and servers may log it.
@@ -161,6 +163,9 @@ def _inspect(session: Session, key_in_url: bool) -> Flow[ServerInfo]:
     looks: dict[str, _Look] = {}
     for method, path in SIGNS:
         looks[path] = yield from _look(session, method, path)
+    every = [data, *looks.values()]
+    if not any(look.known for look in every):
+        raise UnexpectedResponseError("something answers, but not in FastGPT's words", data.status, data.body)
     said = as_object(data.body.get("data"))
     version, plus = said.get("systemVersion"), as_object(said.get("feConfigs")).get("isPlus")
     commercial = plus if isinstance(plus, bool) else None
@@ -180,7 +185,6 @@ def _inspect(session: Session, key_in_url: bool) -> Flow[ServerInfo]:
             health = yield from _look(session, "GET", "/support/openapi/health", {"apiKey": session.key})
             if health.body.get("code") == 200:
                 key = "app" if as_object(health.body.get("data")).get("appId") else "account"
-    every = [data, *looks.values()]
     return ServerInfo(
         base_url=session.shown_url,
         version=version if isinstance(version, str) and version else None,

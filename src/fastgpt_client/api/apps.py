@@ -116,7 +116,8 @@ class AppApi(Api[IO]):
     ) -> Call[Response[Page[AppLog]]]:
         """A page of the conversations that everybody had with an app, with counts of messages, feedback and errors.
 
-        FastGPT: ``POST /api/core/app/logs/list`` (takes API keys since 4.15.4).
+        FastGPT: ``POST /api/core/app/logs/list`` (takes API keys since 4.15.4; before 4.14.4
+        ``/api/core/app/getChatLogs``).
 
         Args:
             appId: The app, where the client does not know it.

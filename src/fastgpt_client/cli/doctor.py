@@ -103,7 +103,7 @@ def examine(base_url: str, api_key: str | None, app: str | None, *, key_in_url: 
             proxy=_proxy_variable(url),
             info=info,
             failure=failure,
-            elsewhere=tuple(shown(other) for other in other_addresses(url) if _answers(other)) if failure else (),
+            elsewhere=_elsewhere(url) if failure else (),
         )
 
 
@@ -132,12 +132,20 @@ def _address(parts: SplitResult, scheme: str, port: int | None) -> str:
     return f"{scheme}://{host}{f':{port}' if port else ''}"
 
 
+def _elsewhere(url: str) -> tuple[str, ...]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    others = other_addresses(url)
+    with ThreadPoolExecutor(len(others)) as pool:
+        return tuple(shown(other) for other, there in zip(others, pool.map(_answers, others), strict=True) if there)
+
+
 def _answers(address: str) -> bool:
     """Whether FastGPT answers there. It is asked without the key, which belongs to the given address only."""
     import httpx2
 
     try:
-        answer = httpx2.get(f"{address}/api/core/app/list", timeout=PROBE_SECONDS)
+        answer = httpx2.post(f"{address}/api/core/app/list", json={}, timeout=PROBE_SECONDS)
         return "code" in _json.as_object(_json.loads(answer.content))
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
         return False
@@ -174,7 +182,7 @@ def _unreached(examination: Examination, error: FastGPTError) -> Finding:
     if isinstance(error, APIConnectionError):
         topic, text, fix = _broken(where, error, examination.proxy is not None)
         return Finding("problem", topic, text, fix)
-    if isinstance(error, ServerError):
+    if isinstance(error, ServerError) and (error.status_code or 0) >= 500:
         fix = error.hint or "look at the logs of FastGPT"
         return Finding("problem", "gateway", f"something before FastGPT answers at {where} ({_facts(error)})", fix)
     status = _facts(error) if isinstance(error, APIError) else type(error).__name__
@@ -193,7 +201,7 @@ def _broken(where: str, error: APIConnectionError, proxied: bool) -> tuple[str, 
     kinds = {type(cause).__name__ for cause in causes}
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return "TLS", *_untrusted(where, cause.verify_message)
+            return "TLS", *untrusted(where, cause.verify_message)
         if isinstance(cause, ssl.SSLError):
             return "TLS", f"no TLS with {where}", "does this port speak plain http? Then write http://"
     if "ProxyError" in kinds or (proxied and "ConnectError" in kinds):
@@ -212,7 +220,7 @@ def _broken(where: str, error: APIConnectionError, proxied: bool) -> tuple[str, 
     return "network", f"the connection to {where} broke", "is something else than http(s) at this port?"
 
 
-def _untrusted(where: str, reason: str) -> tuple[str, str]:
+def untrusted(where: str, reason: str) -> tuple[str, str]:
     if "expired" in reason:
         return f"the certificate of {where} has expired", "renew it; or is the clock here wrong?"
     if "mismatch" in reason:

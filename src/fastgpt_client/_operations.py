@@ -39,6 +39,7 @@ class Operation(msgspec.Struct, frozen=True):
     method: str
     path: str
     summary: str
+    """The first sentence."""
     since: str
     """The first version that has it; empty: older than this SDK looks."""
     facts: tuple[str, ...]
@@ -110,7 +111,7 @@ def _operation(client: str, name: str, found: endpoint[Any, Any, Any]) -> Operat
         client=client,
         method=line[1],
         path=line[2],
-        summary=" ".join(doc.partition("\n\n")[0].split()).replace("``", "`"),
+        summary=re.sub(r"(?<=\w)\. .*", ".", " ".join(doc.partition("\n\n")[0].split()).replace("``", "`")),
         since=since,
         facts=tuple(fact for fact in facts if fact != f"{since}+" and not _INFERRED.search(fact)),
         inferred="; ".join(fact for fact in facts if _INFERRED.search(fact)),

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .. import _json, clients
@@ -73,15 +74,16 @@ def list_operations(*, as_json: bool) -> int:
             _json.encode([{**msgspec.structs.asdict(each), "older_paths": each.older_paths} for each in found]).decode()
         )
         return 0
-    out = Console(highlight=False)
-    if not out.is_terminal:
-        out.width = 250  # whole lines, for grep
-    table = Table(box=None, pad_edge=False, show_header=out.is_terminal)
-    for title, style in (("operation", "bold"), ("FastGPT", "cyan"), ("since", ""), ("", "")):
-        table.add_column(title, style=style, no_wrap=not out.is_terminal)
+    if not sys.stdout.isatty():
+        for each in found:
+            print(f"{each.name:34} {f'{each.method} {each.path}':62} {each.since:8} {each.summary}".rstrip())
+        return 0
+    table = Table("operation", "since", "", box=None, pad_edge=False)
     for each in found:
-        table.add_row(each.name, f"{each.method} {each.path}", each.since, each.summary)
-    out.print(table)
+        table.add_row(
+            f"[bold]{each.name}[/bold]\n[cyan]{each.method} {each.path}[/cyan]", each.since, escape(each.summary)
+        )
+    Console(highlight=False).print(table)
     return 0
 
 
@@ -117,9 +119,8 @@ def find_operation(text: str) -> Operation:
         return found[0]
     if found:
         raise ArgumentError(f"{text} is several operations: {', '.join(each.name for each in found)}")
-    close = get_close_matches(name, [each.name for each in every]) or get_close_matches(
-        path, [each.path for each in every]
-    )
+    like, words = (path, [each.path for each in every]) if "/" in text else (name, [each.name for each in every])
+    close = get_close_matches(like, words)
     advice = f"; did you mean {', '.join(close)}?" if close else ": see fastgpt-client api --list"
     raise ArgumentError(f"there is no operation {text!r}{advice}")
 

@@ -47,7 +47,8 @@ def found(done: Result) -> dict[str, str]:
 def test_all_is_good() -> None:
     with replay("4.16.0") as server:
         done = run(server.url.replace("//", "//nutzer:geheim@") + "/api/v1", "--app", APP)
-        assert done.exit_code == 1  # the login of the address goes before the key, so the key is not seen
+        assert done.exit_code == 1
+        assert "note    address    it holds a login, which is sent instead of the key" in done.stdout
         done = run(f"{server.url}/api/v1", "--app", APP)
     assert done.exit_code == 0
     assert done.stderr == ""
@@ -93,7 +94,8 @@ def test_whose_key_it_is() -> None:
         lines = found(run(server.url, "--key-kind"))
         assert "an app's key (fastgpt-***)" in lines["key"]
         assert "chat" not in lines
-        server.answers["POST /api/core/app/list"] = (500, '{"code":500,"statusText":"error","message":"innen"}')
+        for path in ("POST /api/core/app/list", "POST /api/core/dataset/list"):
+            server.answers[path] = (500, '{"code":500,"statusText":"error","message":"innen"}')
         lines = found(run(server.url))
         assert lines["key"].startswith("problem whether the key (fastgpt-***) is good cannot be seen")
         assert lines["apps"] == "problem the server refuses (HTTP 500, 500)"

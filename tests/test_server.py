@@ -115,7 +115,12 @@ def test_keys_that_do_not_work(world: World) -> None:
             assert wrong.since == {"4.11.1": None, "4.14.4": "4.14.4", "4.16.0": "4.15.4"}[version]
             missing = ask_server(world, server.url, True, key=None)
             assert missing.key == "missing"
-            server.answers["POST /api/core/app/list"] = (500, '{"code":500,"statusText":"error","message":"oh"}')
+            # A key that may not list apps may be good for other things.
+            server.answers["POST /api/core/app/list"] = recorded(version, "err-auth-bare-key")
+            info = ask_server(world, server.url)
+            assert info.key == "good"
+            assert isinstance(info.checks["apps"], AuthenticationError)
+            server.answers["POST /api/core/dataset/list"] = recorded(version, "err-auth-bare-key")
             assert ask_server(world, server.url).key is None
 
 

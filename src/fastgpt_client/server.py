@@ -171,7 +171,7 @@ def _inspect(session: Session, key_in_url: bool) -> Flow[ServerInfo]:
     commercial = plus if isinstance(plus, bool) else None
 
     key = _key_state(session, checks["apps"])
-    if key == "good":
+    if key in ("good", None):
         checks["datasets"] = yield from _tried(steps.list_datasets())
         if session.app_id:
             today = datetime.datetime.now(datetime.UTC).date()
@@ -181,6 +181,8 @@ def _inspect(session: Session, key_in_url: bool) -> Flow[ServerInfo]:
             checks["charts"] = charts = yield from _tried(steps.get_app_logs_totals())
             if commercial is None and (charts is None or isinstance(charts, CommercialOnlyError)):
                 commercial = charts is None
+        if None in checks.values():
+            key = "good"
         if key_in_url and session.key:
             health = yield from _look(session, "GET", "/support/openapi/health", {"apiKey": session.key})
             if health.body.get("code") == 200:
@@ -199,8 +201,11 @@ def _inspect(session: Session, key_in_url: bool) -> Flow[ServerInfo]:
 
 
 def _key_state(session: Session, error: APIError | None) -> KeyState | None:
-    if isinstance(error, AuthenticationError):
-        return "wrong" if session.key else "missing"
+    """What a first answer says of the key; None when it may be good all the same, but not for this."""
+    if session.key is None:
+        return "missing"
+    if isinstance(error, AuthenticationError) and error.statusText == "unAuthApiKey":
+        return "wrong"
     return "good" if error is None else None
 
 

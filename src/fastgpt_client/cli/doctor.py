@@ -62,6 +62,7 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     key_looks: str = ""  # the beginning of the key, where it is a known one
     app: bool = False
+    login: bool = False  # the address holds a name and a password
     proxy: str | None = None  # the environment variable that sends requests through a proxy
     info: ServerInfo | None = None
     failure: FastGPTError | None = None
@@ -100,6 +101,7 @@ def examine(base_url: str, api_key: str | None, app: str | None, *, key_in_url: 
             host=urlsplit(url).hostname or "",
             key_looks=looks[0] if looks else "",
             app=session.app_id is not None,
+            login="@" in urlsplit(url).netloc,
             proxy=_proxy_variable(url),
             info=info,
             failure=failure,
@@ -170,6 +172,10 @@ def diagnose(examination: Examination) -> Iterator[Finding]:
         yield _unreached(examination, examination.failure)
         for address in examination.elsewhere:
             yield Finding("note", "address", f"FastGPT answers at {address}", f"use --base-url {address}")
+    if examination.login:
+        yield Finding(
+            "note", "address", "it holds a login, which is sent instead of the key", "leave name:password@ out"
+        )
     if examination.proxy is not None:
         fix = f"for a server that is reached directly set NO_PROXY={examination.host}" if examination.failure else ""
         yield Finding("note", "proxy", f"requests go through a proxy, by {examination.proxy}", fix)
@@ -213,9 +219,7 @@ def _broken(where: str, error: APIConnectionError, proxied: bool) -> tuple[str, 
         fix = "check the spelling; is a VPN or an own DNS server needed?"
         return "network", f"the name of {where} is not known", fix
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        fix = (
-            "start FastGPT, and check the port (3000 unless changed); in a container localhost is the container itself"
-        )
+        fix = "start FastGPT, or give another address (port 3000 unless changed); in a container localhost is itself"
         return "network", f"nothing listens at {where}", fix
     return "network", f"the connection to {where} broke", "is something else than http(s) at this port?"
 

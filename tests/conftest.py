@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,6 +111,20 @@ def server() -> Iterator[LocalServer]:
 @pytest.fixture
 def chat(world: World, server: LocalServer) -> Any:
     return world.make("ChatClient", KEY, server.base_url, app_id="app", max_retries=0)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for this machine, signed by itself, and its key in the same file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl here")
+    path = tmp_path_factory.mktemp("tls")
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    files = ["-keyout", str(path / "key.pem"), "-out", str(path / "cert.pem")]
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -648,20 +646,6 @@ def test_proxies_of_the_environment_are_used(world: World, monkeypatch: pytest.M
         given = world.make("ChatClient", KEY, server.url, proxy=proxy.url)
         world(given.create_chat_completion(ask("x")))
         assert len(proxy.requests) == 2
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for this machine, signed by itself, and its key in the same file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl here")
-    path = tmp_path_factory.mktemp("tls")
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    files = ["-keyout", str(path / "key.pem"), "-out", str(path / "cert.pem")]
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
-    subprocess.run(command, check=True, capture_output=True)
-    return path
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ from .helpers import (
     is_data_url,
     iter_stream_events,
 )
+from .server import ServerInfo
 
 __all__ = [
     "NO_HISTORY",
@@ -119,6 +120,7 @@ __all__ = [
     "Reply",
     "Response",
     "ServerError",
+    "ServerInfo",
     "StreamError",
     "StreamEvent",
     "StreamParseError",

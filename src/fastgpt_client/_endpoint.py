@@ -148,6 +148,7 @@ class endpoint(_Lent[A, P, R]):  # noqa: N801  # reads as a decorator
     """Marks a function that makes a :class:`Call`: the client sends it."""
 
     def __init__(self, build: Callable[Concatenate[A, P], Call[R]]) -> None:
+        self.build = build
         super().__init__(build, lambda self, args, kwargs: exchange(build(self, *args, **kwargs), self._session))
 
 

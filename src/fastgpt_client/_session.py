@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
@@ -13,9 +14,8 @@ from ._version import __version__
 from .errors import ArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ._versions import Form
+    from .server import ServerInfo
 
 # Made at run time, so that the default can be told from the same text given by a caller (who then means it).
 DEFAULT_BASE_URL = "".join(("http://", "localhost:3000"))
@@ -96,6 +96,12 @@ class Defaults(TypedDict, total=False):
     headers: Mapping[str, str]
 
 
+class Inspected:
+    """What the last inspection found: one for all copies of a client."""
+
+    info: ServerInfo | None = None
+
+
 class Session:
     """Settings of a client, ready to use; copies that differ in some of them share what was learned of the server."""
 
@@ -132,6 +138,12 @@ class Session:
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
         self.forms: dict[str, Form] = {}  # path → the form of it that this server answers
+        self.inspected: Inspected = Inspected()
+
+    @property
+    def key(self) -> str | None:
+        """The key, for what must have it elsewhere than in the header. It does not show itself."""
+        return self._key
 
     @property
     def shown_url(self) -> str:

@@ -2,14 +2,14 @@
 
 The newest form is what the endpoints name. When a server does not know it (it answers its web app's 404 page), the
 older forms are tried in order, and what answered is remembered. A 404 page means that nothing was done, so this is
-safe for writes too.
+safe for writes too. What answered, and what did not, also tells how old a server is: see ``version_range``.
 
 Sources: recorded answers of 4.11.1, 4.14.4 and 4.16.0; the releases between are read from FastGPT's history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -72,3 +72,60 @@ OLDER_FORMS: dict[str, tuple[Form, ...]] = {
     # logs/list takes keys since 4.15.4; 4.11 has getChatLogs, for sessions only.
     "/core/app/logs/list": (Form("POST", "/core/app/getChatLogs"),),
 }
+
+SINCE: dict[str, str] = {
+    "/core/dataset/data/v2/list": "4.8.12",
+    "/core/dataset/collection/listV2": "4.8.19",
+    "/apidoc/systemopenapi.json": "4.15.0",
+    "/openapi.json": "4.13.2",
+    "/core/app/logs/list": "4.14.4",
+    **dict.fromkeys(
+        (
+            "/core/chat/history/getHistories",
+            "/core/chat/history/updateHistory",
+            "/core/chat/history/delHistory",
+            "/core/chat/history/clearHistories",
+            "/core/chat/record/getPaginationRecords",
+            "/core/chat/record/getResData",
+            "/core/chat/record/getRecords_v2",
+            "/core/chat/file/presignChatFilePostUrl",
+            "/core/chat/file/presignChatFileGetUrl",
+        ),
+        "4.14.5",
+    ),
+    **dict.fromkeys(
+        ("/core/chat/record/delete", "/core/chat/record/getQuote", "/core/chat/record/getCollectionQuote"), "4.14.11"
+    ),
+}
+"""The first version that knows a path."""
+
+GONE: dict[str, str] = {"/openapi.json": "4.15.0"}
+"""The first version that does not know a path any more."""
+
+LISTED_SINCE: dict[str, str] = {"POST /core/app/logs/list": "4.15.4", "POST /core/dataset/batch/move": "4.17.0"}
+"""The first version whose System OpenAPI has an operation. That it lacks one tells nothing: later builds may too."""
+
+
+def version_range(known: Mapping[str, bool], operations: Iterable[str] = ()) -> tuple[str | None, str | None]:
+    """The oldest version that fits, and the one that is too new, from paths that a server knows or does not.
+
+    Inferred. A gateway may hide a path, so one that answers counts more than one that does not.
+
+    >>> version_range({"/core/chat/history/getHistories": True, "/core/chat/record/getQuote": False})
+    ('4.14.5', '4.14.11')
+    """
+    since = [SINCE[path] for path, there in known.items() if there and path in SINCE]
+    since += [LISTED_SINCE[operation] for operation in operations if operation in LISTED_SINCE]
+    before = [GONE[path] for path, there in known.items() if there and path in GONE]
+    before += [SINCE[path] for path, there in known.items() if not there and path in SINCE and path not in GONE]
+    oldest = max(since, key=_numbers, default=None)
+    newest = min(before, key=_numbers, default=None)
+    for path, gone in GONE.items():  # it is not there: gone already, or not there yet
+        if known.get(path) is False and newest is not None and _numbers(newest) <= _numbers(gone):
+            before.append(SINCE[path])
+    fitting = [version for version in before if oldest is None or _numbers(version) > _numbers(oldest)]
+    return oldest, min(fitting, key=_numbers, default=None)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))

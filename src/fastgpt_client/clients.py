@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
-from ._endpoint import Api
 from ._io import AsyncIO, FlowIO, SyncIO, Transport
 from ._session import DEFAULT_BASE_URL, Defaults, Session, Timeout
 from .api.apps import AppApi
@@ -15,6 +14,7 @@ from .api.collections import CollectionApi
 from .api.data import DataApi
 from .api.datasets import DatasetApi
 from .conversation import AsyncConversation, Conversation
+from .server import ServerApi
 
 if TYPE_CHECKING:
     import ssl
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
 
-class _Client(Api[IO]):
+class _Client(ServerApi[IO]):
     """Settings and connections; what a client can do comes from the ``…Api`` class beside it."""
 
     def __init__(

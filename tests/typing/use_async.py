@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, assert_type
 
-from fastgpt_client import AsyncChatClient, AsyncConversation, AsyncFastGPTClient, ChatResponse, Reply, Response
+from fastgpt_client import (
+    AsyncChatClient,
+    AsyncConversation,
+    AsyncFastGPTClient,
+    ChatResponse,
+    Reply,
+    Response,
+    ServerInfo,
+)
 from fastgpt_client.models._base import LinkedPage, Page
 from fastgpt_client.models.apps import App, AppLogsChart
 from fastgpt_client.models.chat import ChatHistory, ChatRecord, StopResult
@@ -19,6 +27,8 @@ async def use() -> None:
         call = client.create_chat_completion(messages=messages, chatId=None, stream=True)
         pending = assert_type(call, Coroutine[Any, Any, ChatResponse])
         response = await pending
+        assert_type(await client.inspect_server(), ServerInfo)
+        assert_type(client.server, ServerInfo)
         assert_type(await response.areply(), Reply)
         assert_type([piece async for piece in response.aiter_answer()], list[str])
         assert_type(await client.stop_chat("c"), Response[StopResult])

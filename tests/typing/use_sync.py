@@ -13,6 +13,7 @@ from fastgpt_client import (
     NodeError,
     Reply,
     Response,
+    ServerInfo,
 )
 from fastgpt_client.models._base import LinkedPage, Page
 from fastgpt_client.models.apps import App, AppLogsChart
@@ -35,6 +36,8 @@ client = ChatClient(
 )
 response = client.create_chat_completion(messages=[{"role": "user", "content": "hi"}], chatId=None, stream=True)
 assert_type(response, ChatResponse)
+assert_type(client.inspect_server(), ServerInfo)
+assert_type(client.server, ServerInfo)
 assert_type(response.raise_for_status(), ChatResponse)
 assert_type(response.chatId, str)
 assert_type(response.data, ChatCompletion)

@@ -57,7 +57,8 @@ class AppApi(Api[IO]):
     ) -> Call[Response[AppLogsChart]]:
         """How an app was used over time: users, conversations, feedback. For charts.
 
-        FastGPT: ``POST /api/proApi/core/app/logs/getChartData`` (4.13+, commercial edition).
+        FastGPT: ``POST /api/proApi/core/app/logs/getChartData`` (4.13+; commercial edition; only its errors are
+        recorded).
 
         Args:
             appId: The app.
@@ -135,7 +136,8 @@ class AppApi(Api[IO]):
     ) -> Call[Response[AppLogsTotals]]:
         """How many users, conversations and points an app has had.
 
-        FastGPT: ``GET /api/proApi/core/app/logs/getTotalData`` (4.13+, commercial edition).
+        FastGPT: ``GET /api/proApi/core/app/logs/getTotalData`` (4.13+; commercial edition; only its errors are
+        recorded).
 
         Raises:
             CommercialOnlyError: The server is a community edition.
@@ -161,7 +163,8 @@ class AppApi(Api[IO]):
     ) -> Call[Response[Page[AppLog]]]:
         """A page of the conversations that everybody had with an app, with counts of messages, feedback and errors.
 
-        FastGPT: ``POST /api/core/app/logs/list``. Takes API keys from 4.15.4 on.
+        FastGPT: ``POST /api/core/app/logs/list`` (takes API keys since 4.15.4; before 4.14.4
+        ``/api/core/app/getChatLogs``).
 
         Args:
             appId: The app, where the client does not know it.
@@ -225,7 +228,8 @@ class AppApi(Api[IO]):
     ) -> Call[Response[AppUsers]]:
         """Who used an app, and in how many conversations.
 
-        FastGPT: ``POST /api/core/app/logs/getUsers`` (takes API keys on 4.16; earlier ones inferred).
+        FastGPT: ``POST /api/core/app/logs/getUsers`` (takes API keys since 4.16). Whether 4.15.4 takes them too is
+        not known.
 
         Example:
             >>> client.list_app_users("…", "2026-11-01", "2026-11-30").data.list[0].name

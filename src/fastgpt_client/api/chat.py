@@ -63,7 +63,7 @@ class ChatApi(HistoryApi[IO]):
     ) -> Call[ChatResponse]:
         """Run an app: ask it something, or start it with variables.
 
-        FastGPT: ``POST /api/v1/chat/completions``, with ``version="v2"`` ``POST /api/v2/chat/completions`` (4.9.4+).
+        FastGPT: ``POST /api/v1/chat/completions`` (with ``version="v2"`` ``/api/v2/chat/completions``: 4.9.4+).
 
         Args:
             messages: ``[{"role": "user", "content": "…"}]``. With a chatId the server adds the stored history
@@ -188,8 +188,8 @@ class ChatApi(HistoryApi[IO]):
     ) -> Call[Response[PresignedUpload]]:
         """Where to upload a file that a conversation will show to its app. Nothing is uploaded by this.
 
-        FastGPT: ``POST /api/core/chat/file/presignChatFilePostUrl`` (4.14.5+; 4.14.0 to 4.14.4
-        ``/api/core/chat/presignChatFilePostUrl``, with other fields in the answer).
+        FastGPT: ``POST /api/core/chat/file/presignChatFilePostUrl`` (4.14.0+; before 4.14.5
+        ``/api/core/chat/presignChatFilePostUrl``). Before 4.14.5 the answer has other fields.
 
         Args:
             filename: Its name, with the extension.
@@ -221,7 +221,7 @@ class ChatApi(HistoryApi[IO]):
     ) -> Call[Response[str]]:
         """An address that an uploaded file can be read at for a while.
 
-        FastGPT: ``POST /api/core/chat/file/presignChatFileGetUrl`` (4.14.5+; 4.14.0 to 4.14.4
+        FastGPT: ``POST /api/core/chat/file/presignChatFileGetUrl`` (4.14.0+; before 4.14.5
         ``/api/core/chat/presignChatFileGetUrl``).
 
         Args:
@@ -280,7 +280,7 @@ class ChatApi(HistoryApi[IO]):
     ) -> Call[Response[list[str]]]:
         """Questions that a user may want to ask next, made by a model from messages.
 
-        FastGPT: ``POST /api/core/ai/agent/createQuestionGuide`` (deprecated there; answers in 4.11 to 4.16).
+        FastGPT: ``POST /api/core/ai/agent/createQuestionGuide`` (deprecated).
 
         Example:
             >>> client.create_question_guide_of_messages([{"role": "user", "content": "What is FastGPT?"}]).data

@@ -135,8 +135,8 @@ class CollectionApi(Api[IO]):
     ) -> Call[Response[CreatedCollection]]:
         """Put one file of an outside service into a knowledge base.
 
-        FastGPT: ``POST /api/core/dataset/collection/create/apiCollection`` (4.9+; deprecated there for
-        ``create_api_collections``).
+        FastGPT: ``POST /api/core/dataset/collection/create/apiCollection`` (4.9+; deprecated for
+        ``create_api_collections``; read from the source, not recorded).
 
         Args:
             apiFileId: The file's id in the service.
@@ -185,8 +185,8 @@ class CollectionApi(Api[IO]):
     ) -> Call[Response[CreatedCollection]]:
         """Put a file that lies at an address into a knowledge base of outside files.
 
-        FastGPT: ``POST /api/proApi/core/dataset/collection/create/externalFileUrl`` (commercial edition; deprecated
-        there; read from the documentation, not recorded).
+        FastGPT: ``POST /api/proApi/core/dataset/collection/create/externalFileUrl`` (commercial edition;
+        deprecated; read from the documentation, not recorded).
 
         Raises:
             CommercialOnlyError: The server is a community edition.
@@ -244,7 +244,7 @@ class CollectionApi(Api[IO]):
     ) -> Call[Response[Page[Collection]]]:
         """A page of the collections and folders in a folder, last changed first; without ``parentId`` at the top.
 
-        FastGPT: ``POST /api/core/dataset/collection/listV2`` (4.8.19+).
+        FastGPT: ``POST /api/core/dataset/collection/listV2`` (before 4.8.19 ``/api/core/dataset/collection/list``).
 
         Args:
             datasetId: The knowledge base.
@@ -282,7 +282,7 @@ class CollectionApi(Api[IO]):
     ) -> Pages[Collection]:
         """All collections and folders in a folder, last changed first; without ``parentId`` at the top.
 
-        FastGPT: ``POST /api/core/dataset/collection/listV2`` (4.8.19+; see ``list_collections``).
+        FastGPT: ``POST /api/core/dataset/collection/listV2`` (see ``list_collections``).
 
         Args:
             pageSize: How many to fetch at once.
@@ -370,7 +370,7 @@ class CollectionApi(Api[IO]):
     def delete_collections(self, collectionIds: Sequence[str], **options: Unpack[Options]) -> Call[Response[None]]:
         """Delete collections, and folders with all that is in them.
 
-        FastGPT: ``POST /api/core/dataset/collection/delete`` (several at once: 4.12.2+).
+        FastGPT: ``POST /api/core/dataset/collection/delete`` (4.12.2+).
 
         Raises:
             NotFoundError: There is none with one of these ids.

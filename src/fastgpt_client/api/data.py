@@ -12,7 +12,7 @@ from .._paging import Pages, by_offset
 from .._response import Response
 from .._session import Options
 from ..errors import ArgumentError
-from ..models._base import Page
+from ..models._base import JSON, Page
 from ..models.collections import InsertResult
 from ..models.data import (
     CollectionErrors,
@@ -31,7 +31,6 @@ from ._arguments import ChatOptions, TrainingType, needed, page, wire_arguments
 
 if TYPE_CHECKING:
     from .._io import AsyncIO, FlowIO, SyncIO
-    from ..models._base import JSON
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
@@ -148,7 +147,7 @@ class DataApi(Api[IO]):
     ) -> Call[Response[Page[DataRow]]]:
         """A page of the chunks of a collection, in their order.
 
-        FastGPT: ``POST /api/core/dataset/data/v2/list`` (4.8.12+).
+        FastGPT: ``POST /api/core/dataset/data/v2/list`` (before 4.8.12 ``/api/core/dataset/data/list``).
 
         Args:
             collectionId: The collection.
@@ -178,7 +177,7 @@ class DataApi(Api[IO]):
     ) -> Pages[DataRow]:
         """All chunks of a collection, in their order.
 
-        FastGPT: ``POST /api/core/dataset/data/v2/list`` (4.8.12+; see ``list_data``).
+        FastGPT: ``POST /api/core/dataset/data/v2/list`` (see ``list_data``).
 
         Args:
             pageSize: How many to fetch at once.
@@ -286,7 +285,7 @@ class DataApi(Api[IO]):
     def get_data_permission(self, id: str, **options: Unpack[Options]) -> Call[Response[DataPermission]]:  # noqa: A002  # FastGPT's name
         """What the key's owner may do with a chunk, and the name of its knowledge base.
 
-        FastGPT: ``GET /api/core/dataset/data/getPermission`` (read from the source of 4.11.1, not recorded).
+        FastGPT: ``GET /api/core/dataset/data/getPermission`` (read from the source, not recorded).
 
         Example:
             >>> client.get_data_permission(row.id).data.datasetName
@@ -409,8 +408,8 @@ class DataApi(Api[IO]):
     ) -> Call[Response[Page[CollectionErrors]]]:
         """A page of the collections with chunks that could not be indexed, each with its first such chunks.
 
-        FastGPT: ``POST /api/core/dataset/training/getDatasetTrainingError`` (4.15+; read from the source, whether it
-        takes keys is inferred).
+        FastGPT: ``POST /api/core/dataset/training/getDatasetTrainingError`` (4.15+; read from the source, not
+        recorded). Whether it takes keys is inferred.
 
         Args:
             collectionId: Only this collection.
@@ -461,8 +460,8 @@ class DataApi(Api[IO]):
     def has_dataset_training_errors(self, datasetId: str, **options: Unpack[Options]) -> Call[Response[HasErrors]]:
         """Whether some chunk of a knowledge base could not be indexed.
 
-        FastGPT: ``GET /api/core/dataset/training/hasDatasetTrainingError`` (4.15+; read from the source, whether it
-        takes keys is inferred).
+        FastGPT: ``GET /api/core/dataset/training/hasDatasetTrainingError`` (4.15+; read from the source, not
+        recorded). Whether it takes keys is inferred.
 
         Example:
             >>> client.has_dataset_training_errors(datasetId).data.hasError
@@ -576,7 +575,7 @@ class DataApi(Api[IO]):
     def create_training_usage(self, datasetId: str, name: str, **options: Unpack[Options]) -> Call[Response[str]]:
         """Open a bill that several ``push_data`` are put on together. ``data`` is its ``billId``.
 
-        FastGPT: ``POST /api/support/wallet/usage/createTrainingUsage``.
+        FastGPT: ``POST /api/support/wallet/usage/createTrainingUsage`` (read from the source, not recorded).
 
         Example:
             >>> billId = client.create_training_usage(datasetId, "Handbook").data

@@ -146,7 +146,7 @@ class DatasetApi(Api[IO]):
     def get_dataset(self, id: str, **options: Unpack[Options]) -> Call[Response[Dataset]]:  # noqa: A002  # FastGPT's name
         """One knowledge base, with its models and settings.
 
-        FastGPT: ``GET /api/core/dataset/detail``.
+        FastGPT: ``GET /api/core/dataset/detail`` (only its errors are recorded).
 
         Raises:
             NotFoundError: There is none with this id.
@@ -178,8 +178,8 @@ class DatasetApi(Api[IO]):
     ) -> Call[Response[None]]:
         """Change a knowledge base; what is left out stays.
 
-        FastGPT: ``PUT /api/core/dataset/update`` (takes API keys since 4.15.0; name recorded on 4.16, the other
-        arguments read from the source).
+        FastGPT: ``PUT /api/core/dataset/update`` (takes API keys since 4.15.0; all but name read from the
+        source).
 
         Args:
             name, intro, avatar: See ``create_dataset``.
@@ -349,8 +349,8 @@ class DatasetApi(Api[IO]):
     ) -> Call[Response[PresignedUpload]]:
         """Where to upload a picture to search with. Nothing is uploaded by this.
 
-        FastGPT: ``POST /api/core/dataset/file/presignSearchTestImage`` (4.15+; inferred from the source, whether it
-        takes keys too).
+        FastGPT: ``POST /api/core/dataset/file/presignSearchTestImage`` (4.15+; read from the source, not
+        recorded). Whether it takes keys is inferred.
 
         Example:
             >>> client.presign_search_image(datasetId, "part.png").data.url
@@ -380,9 +380,9 @@ class DatasetApi(Api[IO]):
     ) -> Call[Response[PresignedUpload]]:
         """Where to upload a file for ``create_file_id_collection``. Nothing is uploaded by this.
 
-        FastGPT: ``POST /api/core/dataset/file/presignDatasetFilePostUrl`` (about 4.14.5+; 4.14.0 to 4.14.4
-        ``/api/core/dataset/presignDatasetFilePostUrl``, with other fields in the answer). Whether the newer one takes
-        keys is inferred.
+        FastGPT: ``POST /api/core/dataset/file/presignDatasetFilePostUrl`` (4.14.0+; before about 4.14.5
+        ``/api/core/dataset/presignDatasetFilePostUrl``; the newer one read from the source). Before 4.14.5 the answer
+        has other fields. Whether the newer one takes keys is inferred.
 
         Args:
             size: Bytes.
@@ -531,7 +531,7 @@ class DatasetApi(Api[IO]):
     ) -> Call[Response[list[Embedding]]]:
         """The vectors of texts. ``json()`` also has the model and the tokens used.
 
-        FastGPT: ``POST /api/v1/embeddings`` (in 4.11, gone in 4.14).
+        FastGPT: ``POST /api/v1/embeddings`` (up to 4.13).
 
         Args:
             input: A text, or several.

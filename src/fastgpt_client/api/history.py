@@ -222,7 +222,7 @@ class HistoryApi(Api[IO]):
     ) -> Call[Response[ChatStatuses]]:
         """Which of these conversations are still generating, and which have not been read.
 
-        FastGPT: ``POST /api/core/chat/history/getHistoryStatus`` (4.15+).
+        FastGPT: ``POST /api/core/chat/history/getHistoryStatus`` (4.15+; read from the source, not recorded).
 
         Args:
             chatIds: At most 200. Unknown ones are left out of the answer (inferred).
@@ -255,7 +255,7 @@ class HistoryApi(Api[IO]):
     ) -> Call[Response[None]]:
         """Delete conversations for good, whoever had them. Needs the right to manage the app's logs.
 
-        FastGPT: ``POST /api/core/chat/history/batchDelete`` (4.14.5+).
+        FastGPT: ``POST /api/core/chat/history/batchDelete`` (4.14.5+; read from the source, not recorded).
 
         Example:
             >>> client.delete_chat_histories([chat.chatId for chat in client.get_chat_histories().data.list])
@@ -281,7 +281,8 @@ class HistoryApi(Api[IO]):
     ) -> Call[Response[LinkedPage[ChatRecord]]]:
         """Records of a conversation around one of them, or on from one of them. Stable while records are added.
 
-        FastGPT: ``POST /api/core/chat/record/getRecords_v2`` (4.14.5+; 4.14.4 ``/api/core/chat/getRecords_v2``).
+        FastGPT: ``POST /api/core/chat/record/getRecords_v2`` (4.14.4+; before 4.14.5
+        ``/api/core/chat/getRecords_v2``).
 
         Args:
             appId: The app, where the client does not know it.
@@ -585,7 +586,7 @@ class HistoryApi(Api[IO]):
     ) -> Call[Response[FeedbackRecords]]:
         """Which records of a conversation were judged by its user.
 
-        FastGPT: ``POST /api/core/chat/feedback/getFeedbackRecordIds`` (4.14.4+, read from the source; not in 4.11).
+        FastGPT: ``POST /api/core/chat/feedback/getFeedbackRecordIds`` (4.14.4+; read from the source, not recorded).
 
         Example:
             >>> client.get_feedback_record_ids(chatId=chat.chatId, feedbackType="bad").data.dataIds

@@ -60,6 +60,66 @@ def chat(
 
 
 @app.command()
+def doctor(
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+    app: App = None,
+    key_kind: Annotated[
+        bool,
+        typer.Option("--key-kind", help="Also ask whose key it is. Puts it into an address, which proxies may log."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Find out what is wrong between here and FastGPT. Changes nothing; safe to paste into an issue.
+
+    Ends with 0 when all is good, 1 when there are problems.
+    """
+    from .doctor import run_doctor
+
+    raise typer.Exit(run_doctor(base_url, api_key, app, key_in_url=key_kind, as_json=as_json))
+
+
+@app.command(
+    name="api",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    options_metavar="",
+)
+def call_api(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="OPERATION --FIELD VALUE", show_default=False, help="See --list."),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Show all operations; with --json for machines.")] = False,
+    envelope: Annotated[
+        bool, typer.Option("--envelope", "--raw", help="Print the whole body, not only its data.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, delete. Operations that delete want it.")] = False,
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+    app: App = None,
+) -> None:
+    """Call any endpoint: by its name here, list_collections, or its path at FastGPT.
+
+    Fields are FastGPT's own: --datasetId 6b04… or --dataset-id 6b04….
+    @notes.txt as a value reads that file; lists and objects are JSON.
+    --json FILE gives all fields as one object, --json - reads it from stdin.
+    OPERATION --help tells the fields of an operation.
+
+    Prints the answer's data as JSON, of a stream every event as a line of JSON.
+    Ends with 0 when done, 1 when FastGPT refuses or fails, 2 when used wrongly.
+    """
+    from .api import list_operations, run_api
+
+    if listed:
+        raise typer.Exit(list_operations(as_json="--json" in (words or [])))
+    if not words or words[0] in ("--help", "-h"):
+        print(context.get_help())
+        raise typer.Exit(0 if words else 2)
+    raise typer.Exit(run_api(words, base_url, api_key, app, whole=envelope, yes=yes))
+
+
+@app.command()
 def serve(
     host: Annotated[
         str, typer.Option(help="The address to listen on. Beyond loopback everybody on the network can call it.")

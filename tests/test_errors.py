@@ -30,6 +30,9 @@ from fastgpt_client import (
 from fastgpt_client._error_texts import MEANINGS
 from fastgpt_client.errors import error_from_body
 
+from .conftest import World
+from .wire import http, wire
+
 
 def envelope(code: int, statusText: str = "", message: str = "", **more: object) -> dict[str, object]:
     return {"code": code, "statusText": statusText, "message": message, "data": None, **more}
@@ -167,3 +170,12 @@ def test_errors_survive_a_process_boundary() -> None:
 def test_node_errors() -> None:
     assert str(NodeError("401 Incorrect API key provided", "AI Chat")) == "AI Chat: 401 Incorrect API key provided"
     assert str(NodeError("chat:LLM_model_response_empty")) == "the model answered nothing"
+
+
+@pytest.mark.parametrize("body", ["{}", '{"hello": 1}', '{"code": null}', '{"statusText": "", "message": "hi"}'])
+def test_json_of_others_is_no_answer(world: World, body: str) -> None:
+    with wire([http(body.encode(), 200, {"content-type": "application/json"})]) as server:
+        client = world.make("AppClient", "k", server.url, max_retries=0)
+        kind = UnexpectedResponseError if "hello" in body else ServerError
+        with pytest.raises(kind):
+            world(client.list_apps())

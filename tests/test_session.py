@@ -122,3 +122,16 @@ def test_a_copy_with_other_defaults() -> None:
     assert client.with_options()._session.timeout == client._session.timeout
     with pytest.raises(ArgumentError, match="max_retries"):
         client.with_options(max_retries=-1)
+
+
+def test_a_key_is_taken_out_of_what_is_shown() -> None:
+    session = ChatClient("fastgpt-0123456789")._session
+    assert session.redact("said fastgpt-0123456789-app") == "said fastgpt-***-app"
+    short = ChatClient("k")._session
+    assert short.redact("known: k, (k)") == "known: fastgpt-***, (fastgpt-***)"
+
+
+def test_another_app_is_asked_for_anew() -> None:
+    client = ChatClient("fastgpt-k", app_id="a")
+    assert client.with_options(timeout=3)._session.inspected is client._session.inspected
+    assert client.with_options(app_id="b")._session.inspected is not client._session.inspected

@@ -47,10 +47,10 @@ X = TypeVar("X")
 class Envelope(msgspec.Struct, Generic[T]):
     """What FastGPT wraps nearly every answer in."""
 
-    code: int = 200
+    code: int | None = None  # /v1/embeddings has none
     statusText: str = ""
     message: str = ""
-    data: T | None = None
+    data: T | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Response(Generic[T]):
@@ -71,10 +71,12 @@ class Response(Generic[T]):
             envelope: Any = _json.decoder(kind)(self.content)
         except ValueError:
             envelope = None
-        if getattr(envelope, "code", None) != 200:
+        code, data = getattr(envelope, "code", None), getattr(envelope, "data", msgspec.UNSET)
+        if code != 200 and (code is not None or data is msgspec.UNSET):
             raise answer.error()
-        data = cast("T | None", None if payload is NoneType else envelope.data)
-        self._data = cast("T", _empty(payload)) if data is None else data
+        if payload is NoneType or data is msgspec.UNSET:
+            data = None
+        self._data = cast("T", _empty(payload) if data is None else data)
 
     @property
     def data(self) -> T:

@@ -152,7 +152,11 @@ class Session:
 
     def redact(self, text: str) -> str:
         """``text`` without the key, which a server or proxy may echo."""
-        return text.replace(self._key, "fastgpt-***") if self._key else text
+        if not self._key or self._key not in text:
+            return text
+        # A very short key may be a part of any word.
+        pattern = re.escape(self._key) if len(self._key) >= 8 else rf"\b{re.escape(self._key)}\b"
+        return re.sub(pattern, "fastgpt-***", text)
 
     def timeout_of(self, options: Options) -> Timeout:
         return Timeout.of(options["timeout"]) if "timeout" in options else self.timeout
@@ -170,6 +174,7 @@ class Session:
         copy.__dict__.update(self.__dict__)
         if "app_id" in defaults:
             copy.app_id = defaults["app_id"]
+            copy.inspected = Inspected()  # what the key may do was asked for the other app
         if "timeout" in defaults:
             copy.timeout = Timeout.of(defaults["timeout"])
         if "max_retries" in defaults:

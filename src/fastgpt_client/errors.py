@@ -303,6 +303,10 @@ def error_from_body(
             )
         return kind(f"the server answered with {page}", status, body, request_id=request_id, hint=_HTML_HINT)
 
+    if status < 400 and fields and not fields.keys() & {"code", "statusText", "message", "msg"}:
+        return UnexpectedResponseError(
+            "the answer is JSON, but not FastGPT's", status, body, request_id=request_id, hint=_HTML_HINT
+        )
     name = status_text if status_text in MEANINGS else _BY_CODE.get(code or 0)
     text, fix = said, None
     if name in MEANINGS:

@@ -382,7 +382,8 @@ class HistoryApi(Api[IO]):
         contentIds: Sequence[str] | None = None,
         **options: Unpack[ChatOptions],
     ) -> Call[Response[None]]:
-        """Delete one record of a conversation; both sides of a turn share an id and go together.
+        """Delete one record of a conversation. On 4.16 both sides of a turn share an id and go together; on 4.11 and
+        4.14 the question has an id of its own, and stays.
 
         FastGPT: ``DELETE /api/core/chat/record/delete`` (before 4.14.11 ``/api/core/chat/item/delete``).
 

@@ -6,7 +6,8 @@ import logging
 import time
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -14,9 +15,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from . import logs, wire
+from . import knowledge, logs, wire
 from .calls import Call, State
 from .completions import completions
+from .endpoints import Endpoint
+from .forms import is_form, read_form
 from .store import DONE, GENERATING, Chat, Record
 
 if TYPE_CHECKING:
@@ -345,16 +348,6 @@ def health(call: Call, _: AppSpec | None) -> dict[str, Any]:
 # --- routes -----------------------------------------------------------------------------------------------------------
 
 
-class Endpoint(NamedTuple):
-    """How an endpoint is called: where its parameters are, which must be there, whether it is about an app."""
-
-    handler: Callable[[Call, Any], Any]
-    source: Literal["body", "query", "both"] = "body"
-    schema: str = ""
-    about_app: bool = True
-    no_app: Callable[[], wire.ApiError] = lambda: wire.InvalidError([wire.NO_TARGET])
-
-
 _TARGET = "appId?:string chatId:string"
 _ENDPOINTS: dict[str, Endpoint] = {
     "/v2/chat/stop": Endpoint(stop, "body", _TARGET),
@@ -400,7 +393,8 @@ _ENDPOINTS: dict[str, Endpoint] = {
     "/core/app/logs/getUsers": Endpoint(logs.get_users, "body", "appId?:string sources?:array"),
     "/proApi/core/app/logs/getTotalData": Endpoint(logs.get_totals, "query"),
     "/proApi/core/app/logs/getChartData": Endpoint(logs.get_chart, "body", "appId?:string"),
-    "/support/openapi/health": Endpoint(health, "query", "apiKey:string", about_app=False),
+    "/support/openapi/health": Endpoint(health, "query", "apiKey:string", about_app=False, public=True),
+    **knowledge.ENDPOINTS,
 }
 # Old paths that FastGPT 4.16 still answers.
 _OLD = ("getHistories", "updateHistory", "delHistory", "clearHistories")
@@ -416,7 +410,7 @@ async def _call(call: Call, endpoint: Endpoint) -> Response:
     call.params = query if endpoint.source == "query" else body or query if endpoint.source == "both" else body
     if issues := wire.check(call.params, endpoint.schema):
         raise wire.InvalidError(issues)
-    if endpoint.handler is not health:
+    if not endpoint.public:
         call.authorize()
     app: AppSpec | None = None
     if endpoint.about_app:
@@ -424,7 +418,12 @@ async def _call(call: Call, endpoint: Endpoint) -> Response:
         app = call.find_app(default=endpoint.source != "query" or not body)
         if app is None:
             raise endpoint.no_app()
-    return wire.answer(call.request, wire.envelope(endpoint.handler(call, app)))
+    data = endpoint.handler(call, app)
+    if isawaitable(data):
+        data = await data
+    if isinstance(data, Response):
+        return data
+    return wire.answer(call.request, wire.envelope(data), headers=call.headers)
 
 
 def _route(path: str, state: State, work: Callable[[Call], Awaitable[Response]]) -> Route:
@@ -433,7 +432,10 @@ def _route(path: str, state: State, work: Callable[[Call], Awaitable[Response]])
     async def handle(request: Request) -> Response:
         call = Call(state, request, {})
         try:
-            call.params = await wire.read_json(request)
+            if is_form(request):
+                call.params, call.files = await read_form(request)
+            else:
+                call.params = await wire.read_json(request)
             return await work(call)
         except wire.PlainError as exc:
             return Response(exc.text, exc.status)
@@ -474,6 +476,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        state.training.start()
         yield
         await state.close()
 

@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import json
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import pytest
 from fastgpt_client.local import AppSpec, LocalServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CASES: list[dict[str, Any]] = json.loads(
     gzip.decompress((Path(__file__).parent / "data" / "recordings-4.16.0.json.gz").read_bytes())
@@ -35,6 +36,9 @@ SIMPLE, VARS, SELECT = "6b03fe80a84cf3a64ddda058", "6b03fe80a84cf3a64ddda070", "
 FORM, PLUGIN, RAG = "6b03fe80a84cf3a64ddda0a0", "6b03fe80a84cf3a64ddda0b7", "6b03ffeda84cf3a64dddd18c"
 FIXED, TOOL, UPDATE = "6b03ffeda84cf3a64dddd1a4", "6b03ffeea84cf3a64dddd1d4", "6b03ffeea84cf3a64dddd1ec"
 EMPTY = "6b04026ca84cf3a64ddde23f"
+DATASET = "6b03ff8aa84cf3a64dddc9f9"
+VIRTUAL, TEXT, LINK = "6b03ff8ba84cf3a64dddca73", "6b03ff8ba84cf3a64dddca9b", "6b03ff9ba84cf3a64dddd0c7"
+INSERTED, DELETED = "6b03ff8fa84cf3a64dddcd46", "6b03ff9aa84cf3a64dddcf34"
 CITY = ({"key": "city", "label": "city", "type": "input"},)
 APPS = [
     AppSpec(SIMPLE),
@@ -91,6 +95,8 @@ class Servers:
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self.seen: set[str] = set()
+        self.ids: dict[str, str] = {}
+        """Ids of the recorded server: what they are here."""
 
         def start(rules: list[dict[str, Any]], **settings: Any) -> httpx2.Client:
             fixed: dict[str, Any] = {"api_keys": ["fastgpt-secret"], "apps": APPS, "commercial": False, "delay": 0}
@@ -99,7 +105,7 @@ class Servers:
             client.headers["authorization"] = "Bearer fastgpt-secret"
             return stack.enter_context(client)
 
-        self.main = start([*RULES, *STREAM_RULES, *LAST], require_app_id=True)
+        self.main = start([*RULES, *STREAM_RULES, *LAST], require_app_id=True, training_delay=0.4)
         self.whole = start([*RULES, *LAST], require_app_id=True)
         self.legacy = start(LAST)
         self.stall = start([*RULES, *LAST], heartbeat=0.1)
@@ -154,7 +160,53 @@ class Servers:
         elif name == "v2-long-chatId":
             self.say("hi", chatId=chat)
         self.seen.add(chat)
+        self.prepare(name)
         yield
+
+    # --- knowledge bases
+
+    def translated(self, text: str) -> str:
+        """With the ids of this server instead of those of the recorded one."""
+        return re.sub("[0-9a-f]{24}", lambda match: self.ids.get(match[0], match[0]), text)
+
+    def learn(self, there: Any, here: Any) -> None:
+        """Which id of the recorded server is which one here."""
+        if isinstance(there, dict) and isinstance(here, dict):
+            for key in there:
+                self.learn(there[key], here.get(key))
+        elif isinstance(there, list) and isinstance(here, list):
+            for one, other in zip(there, here, strict=False):
+                self.learn(one, other)
+        elif isinstance(there, str) and isinstance(here, str) and re.fullmatch("[0-9a-f]{24}", there):
+            self.ids.setdefault(there, here)
+
+    def prepare(self, name: str) -> None:
+        """What must have happened before a case about knowledge bases: requests that were not kept, and waiting."""
+        if name in ("coll-detail-text", "coll-trainingDetail"):
+            self.wait(TEXT, lambda detail: detail["trainingCounts"]["chunk"] == 1)
+        elif name == "data-insertData-dup":
+            body = {"collectionId": self.ids[VIRTUAL], "data": [{"q": "ok"}]}
+            self.main.post("/api/core/dataset/data/pushData", json=body)
+            for collection in (VIRTUAL, TEXT):
+                self.wait(collection, lambda detail: not any(detail["trainingCounts"].values()))
+        elif name == "data-delete-again":
+            self.main.delete("/api/core/dataset/data/delete", params={"id": self.ids[INSERTED]})
+        elif name == "ds-delete-again":
+            self.main.delete("/api/core/dataset/delete", params={"id": self.ids[DELETED]})
+        elif name == "coll-listV2-after-names":
+            data = json.dumps({"datasetId": self.ids[DATASET]})
+            for file in ("文件甲.txt", "文档.md"):
+                files = {"data": (None, data), "file": (file, b"hello", "text/plain")}
+                self.main.post("/api/core/dataset/collection/create/localFile", files=files)
+        elif name == "coll-delete-array-again":
+            self.main.post("/api/core/dataset/collection/delete", json={"collectionIds": [self.ids[LINK]]})
+
+    def wait(self, collection: str, done: Callable[[dict[str, Any]], bool]) -> None:
+        deadline = time.monotonic() + 10
+        query = {"collectionId": self.ids[collection]}
+        while not done(self.main.get("/api/core/dataset/collection/trainingDetail", params=query).json()["data"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -209,15 +261,21 @@ def seen(status: int, kind: str | None, text: str) -> tuple[Any, ...]:
 
 def replay(servers: Servers, case: dict[str, Any]) -> tuple[Any, ...]:
     client = servers.pick(case)
-    body = case["body"].encode()
-    if size := re.fullmatch(r"<(\d+) bytes>", case["body"]):
-        body = b" " * int(size[1])
     headers = {"content-type": "application/json", **case["headers"]}
     with servers.state(case):
-        request = client.build_request(case["method"], case["url"], content=body, headers=headers)
+        url, text = case["url"], case["body"]
+        if "/core/dataset/" in url:
+            url, text = servers.translated(url), servers.translated(text)
+        body = text.encode()
+        if size := re.fullmatch(r"<(\d+) bytes>", case["body"]):
+            body = b" " * int(size[1])
+        sent = {name: value for name, value in headers.items() if value is not None}
+        request = client.build_request(case["method"], url, content=body, headers=sent)
         if "authorization" not in case["headers"]:
             del request.headers["authorization"]
         response = client.send(request)
+    if "/core/dataset/" in case["url"]:
+        servers.learn(json.loads(case["answer"]), response.json())
     assert response.headers.get("content-encoding") == case["encoding"]
     return seen(response.status_code, response.headers.get("content-type"), response.text)
 

@@ -7,15 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-
 from . import wire
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-MAX_FILE = 500 * 1024 * 1024
+MAX_FORM = 500 * 1024 * 1024
 
 
 class FormFile(NamedTuple):
@@ -32,26 +29,40 @@ def is_form(request: Request) -> bool:
 
 
 async def read_form(request: Request) -> tuple[dict[str, Any], list[FormFile]]:
-    """The JSON of the part `data`, and the files, in whatever order they come."""
-    if int(request.headers.get("content-length", 0)) > MAX_FILE:
-        raise wire.PlainError(413, "Body exceeded 500mb limit")
+    """The JSON of the part `data`, and the files, in whatever order they come.
+
+    Form libraries do not show a part's own headers, where FastGPT's ways with file names are decided.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM:
+            raise wire.PlainError(413, "Body exceeded 500mb limit")
+    boundary = re.search(r'boundary="?([^";]+)', request.headers["content-type"])
     data: dict[str, Any] = {}
     files: list[FormFile] = []
-    try:
-        async with request.form(max_part_size=wire.MAX_BODY) as form:
-            for name, part in form.multi_items():
-                if isinstance(part, UploadFile):
-                    disposition = part.headers.get("content-disposition", "")
-                    kind = part.content_type or "application/octet-stream"
-                    files.append(FormFile(file_name(disposition), await part.read(), kind))
-                elif name == "data":
-                    value: Any = json.loads(part)
-                    if not isinstance(value, dict):
-                        raise wire.InvalidError([wire.expected("object", value)])
-                    data = cast("dict[str, Any]", value)
-    except (HTTPException, ValueError):
-        raise wire.ApiError("Invalid form") from None
+    parts = (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode("latin-1")) if boundary else []
+    for part in parts[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        fields = dict(line.split(":", 1) for line in head.decode("latin-1").split("\r\n") if ":" in line)
+        headers = {name.lower(): value.strip() for name, value in fields.items()}
+        disposition = headers.get("content-disposition", "")
+        if "filename" in disposition:
+            kind = headers.get("content-type", "application/octet-stream")
+            files.append(FormFile(file_name(disposition), bytes(content), kind))
+        elif re.search(r'\bname="?data\b', disposition):
+            data = _object(bytes(content))
     return data, files
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        value: Any = json.loads(content)
+    except ValueError:
+        raise wire.ApiError("Invalid JSON in the part data") from None
+    if not isinstance(value, dict):
+        raise wire.InvalidError([wire.expected("object", value)])
+    return cast("dict[str, Any]", value)
 
 
 def file_name(disposition: str) -> str:

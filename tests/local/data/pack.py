@@ -18,7 +18,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 PATHS = re.compile(
-    r"/api/(v[12]/chat/|core/chat/|core/app/list|core/app/logs/|proApi/core/app/logs/|support/openapi/health|core/nope)"
+    r"/api/(v[12]/chat/|core/chat/|core/app/list|core/app/logs/|proApi/core/app/logs/|support/openapi/health|core/nope"
+    r"|core/dataset/)"
 )
 LEFT_OUT = re.compile("app-logs-exportLogs")  # an endpoint the local server does not have
 ORDER = [
@@ -35,6 +36,30 @@ ORDER = [
     r"record-delete",
     r"v2-chat-resume",
     r"chat-.*delHistory",
+    r"ds-(?!update|delete)",
+    r"coll-create(-folder)?\.",
+    r"coll-create-text\.",
+    r"coll-create-text-qa",
+    r"coll-create-text-legacy",
+    r"coll-create-(link|text-unknown)",
+    r"coll-create-localFile-txt",
+    r"coll-(list|listV2|scrollList)\.",
+    r"coll-(trainingDetail|detail)",
+    r"coll-update",
+    r"data-(pushData|insertData\.)",
+    r"data-(insertData-dup|.*list)",
+    r"data-detail",
+    r"data-update",
+    r"searchTest|dataset-getQuoteData|training-",
+    r"data-delete\.",
+    r"data-delete-again",
+    r"ds-update",
+    r"ds-delete",
+    r"coll-create-localFile",
+    r"coll-listV2-after",
+    r"coll-create-forsync",
+    r"coll-delete-post-id",
+    r"coll-delete",
     r"(?!chat-.*clear).",
     r"chat-.*clearHistories",
     r"chat-history-after-clear",
@@ -60,6 +85,9 @@ def main(folder: Path) -> None:
         sent = {
             name: value for name, value in request["headers"].items() if name in ("authorization", "accept-encoding")
         }
+        kind = request["headers"].get("content-type")
+        if kind != "application/json" and "/core/dataset/" in url.path:
+            sent["content-type"] = kind  # a form, or none
         case = {
             "name": file.stem,
             "method": request["method"],

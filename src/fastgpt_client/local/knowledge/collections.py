@@ -320,7 +320,8 @@ def list_v2(call: Call, _: None) -> dict[str, Any]:
 def _old_row(call: Call, each: Collection, progress: Progress, *, scroll: bool) -> dict[str, Any]:
     tags: dict[str, Any] = {"tags": []} if scroll else {}
     row = {**_head(each), "type": each.type, "name": each.name, **tags, **_marked(call, each), **_origin(each)}
-    shown = _progress(progress) if scroll else {"trainingAmount": progress.active + progress.failed}
+    # The scroll list counts only what waits; the rest is always that of a collection at rest.
+    shown = {**(_progress(Progress()) if scroll else {}), "trainingAmount": progress.active + progress.failed}
     return {**row, **_times(each), "dataAmount": progress.done, **shown, "permission": permission()}
 
 
@@ -349,6 +350,7 @@ def detail(call: Call, _: None) -> dict[str, Any]:
     return {
         **collection.settings,
         **raw_collection(store, collection, names=True),
+        **({"metadata": collection.metadata} if collection.metadata else {}),
         "dataset": raw_dataset(dataset_of(call, collection.datasetId)),
         **source_of(collection),
         **file,
@@ -460,7 +462,7 @@ async def sync(call: Call, _: None) -> str:
     if collection.rawLink is None:
         raise wire.ApiError("common:core.dataset.error.notSupportSync", 501008, "notSupportSync")
     try:
-        _, text = await call.state.training.fetch(collection.rawLink)
+        text = (await call.state.training.fetch(collection.rawLink))[1]
     except ParseError as exc:
         raise wire.ApiError(str(exc)) from None
     if digest(text) == collection.hashRawText:

@@ -76,7 +76,6 @@ async def insert(call: Call, _: None) -> str:
     with store.transaction():
         data = store.add_data(row, texts)
         store.set_vectors(data, vectors)
-        store.update_collection(collection.id)
     return data.id
 
 
@@ -172,15 +171,12 @@ async def update(call: Call, _: None) -> dict[str, Any]:
     given = [text for text in _texts(params.get("indexes"), "indexes") if text.get("type") != "default"]
     data = store.change_data(old, q, a, params.get("imageId") or old.imageId)
     await _index(call, data, [*default, *(text for text in given if text["text"] not in known)])
-    store.update_collection(data.collectionId)
     return {"q": q, **({"a": a} if a else {})}
 
 
 def delete(call: Call, _: None) -> None:
     """Delete a chunk."""
-    data = data_of(call, call.params["id"])
-    call.state.knowledge.delete_data(data)
-    call.state.knowledge.update_collection(data.collectionId)
+    call.state.knowledge.delete_data(data_of(call, call.params["id"]))
 
 
 def _of_data(call: Call) -> tuple[Data, dict[str, Any]]:

@@ -108,7 +108,6 @@ def raw_collection(store: KnowledgeStore, collection: Collection, *, names: bool
         "rawTextLength": collection.rawTextLength,
         "hashRawText": collection.hashRawText,
         "trainingType": collection.trainingType,
-        "metadata": collection.metadata or None,
     }
     if collection.tags is None:
         del shown["tags"]

@@ -63,7 +63,7 @@ CREATE TABLE IF NOT EXISTS training (
     imageId TEXT, indexes TEXT NOT NULL DEFAULT '[]', indexSize INTEGER NOT NULL DEFAULT 512, dataId TEXT,
     dueTime REAL NOT NULL, errorMsg TEXT
 );
-CREATE INDEX IF NOT EXISTS training_due ON training (dueTime) WHERE errorMsg IS NULL;
+CREATE INDEX IF NOT EXISTS training_due ON training (mode = 'parse', dueTime) WHERE errorMsg IS NULL;
 CREATE INDEX IF NOT EXISTS training_by_collection ON training (collectionId, mode, errorMsg);
 CREATE INDEX IF NOT EXISTS training_by_dataset ON training (datasetId, errorMsg);
 CREATE TABLE IF NOT EXISTS leftovers (collectionId TEXT PRIMARY KEY);
@@ -561,19 +561,16 @@ class KnowledgeStore:
 
     def due(self, parse: bool, now: float, most: int) -> list[Step]:
         """Steps whose time has come."""
-        sign = "=" if parse else "<>"
-        sql = f"""
-            SELECT * FROM training WHERE errorMsg IS NULL AND dueTime <= ? AND mode {sign} 'parse'
+        sql = """
+            SELECT * FROM training WHERE errorMsg IS NULL AND (mode = 'parse') = ? AND dueTime <= ?
             ORDER BY dueTime LIMIT ?
         """
-        return [_step(row) for row in self.db.execute(sql, (now, most))]
+        return [_step(row) for row in self.db.execute(sql, (parse, now, most))]
 
     def next_due(self, parse: bool) -> float | None:
         """When the next step's time comes."""
-        sign = "=" if parse else "<>"
-        due: float | None = self._one(
-            f"SELECT min(dueTime) FROM training WHERE errorMsg IS NULL AND mode {sign} 'parse'"
-        )
+        sql = "SELECT min(dueTime) FROM training WHERE errorMsg IS NULL AND (mode = 'parse') = ?"
+        due: float | None = self._one(sql, (parse,))
         return due
 
     def step(self, key: str) -> Step | None:

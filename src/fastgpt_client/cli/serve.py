@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 
-def run_server(
-    host: str,
-    port: int,
-    db: str,
-    api_keys: list[str],
-    apps: list[str],
-    model_url: str | None,
-    model: str | None,
-    model_key: str | None,
-    script: Path | None,
-) -> int:
+def run_server(host: str, port: int, apps: list[str], options: Mapping[str, Any]) -> int:
+    """Serve until Ctrl-C; ``options`` are the other fields of ``Settings``."""
     try:
         from ..local import AppSpec, Settings, run
     except ModuleNotFoundError as error:
         print(f"The local server needs {error.name!r}: install fastgpt-client[server] (or [all]).", file=sys.stderr)
         return 2
     try:
-        settings = Settings(
-            api_keys=tuple(api_keys),
-            apps=tuple(map(AppSpec.parse, apps)),
-            db=db,
-            model_url=model_url,
-            model=model,
-            model_key=model_key,
-            script=str(script) if script else None,
-        )
+        settings = Settings(apps=tuple(map(AppSpec.parse, apps)), **options)
         if not _is_loopback(host):
             print(f"Listening on {host}: everybody who can reach this machine can use the server.", file=sys.stderr)
         run(settings, host, port, on_ready=lambda url: print(_ready(url, settings), file=sys.stderr, flush=True))

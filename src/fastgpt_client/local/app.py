@@ -15,11 +15,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from . import knowledge, logs, wire
+from . import logs, wire
 from .calls import Call, State
 from .completions import completions
 from .endpoints import Endpoint
 from .forms import is_form, read_form
+from .knowledge.endpoints import ENDPOINTS as KNOWLEDGE
 from .store import DONE, GENERATING, Chat, Record
 
 if TYPE_CHECKING:
@@ -393,8 +394,8 @@ _ENDPOINTS: dict[str, Endpoint] = {
     "/core/app/logs/getUsers": Endpoint(logs.get_users, "body", "appId?:string sources?:array"),
     "/proApi/core/app/logs/getTotalData": Endpoint(logs.get_totals, "query"),
     "/proApi/core/app/logs/getChartData": Endpoint(logs.get_chart, "body", "appId?:string"),
-    "/support/openapi/health": Endpoint(health, "query", "apiKey:string", about_app=False, public=True),
-    **knowledge.ENDPOINTS,
+    "/support/openapi/health": Endpoint(health, "query", "apiKey:string", about_app=False, needs_key=False),
+    **KNOWLEDGE,
 }
 # Old paths that FastGPT 4.16 still answers.
 _OLD = ("getHistories", "updateHistory", "delHistory", "clearHistories")
@@ -412,7 +413,7 @@ async def _call(call: Call, endpoint: Endpoint) -> Response:
         raise wire.InvalidError([wire.expected("object", "")])  # Next.js takes such a body for a text
     if issues := wire.check(call.params, endpoint.schema):
         raise wire.InvalidError(issues)
-    if not endpoint.public:
+    if endpoint.needs_key:
         call.authorize()
     app: AppSpec | None = None
     if endpoint.about_app:

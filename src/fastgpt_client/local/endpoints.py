@@ -15,7 +15,6 @@ class Endpoint(NamedTuple):
     """How an endpoint is called: where its parameters are, which must be there, whether it is about an app.
 
     A handler gives the `data` of its answer, a whole `Response`, or something to await that gives one of these.
-    A `public` one needs no key.
     """
 
     handler: Callable[[Call, Any], Any]
@@ -23,4 +22,4 @@ class Endpoint(NamedTuple):
     schema: str = ""
     about_app: bool = True
     no_app: Callable[[], wire.ApiError] = lambda: wire.InvalidError([wire.NO_TARGET])
-    public: bool = False
+    needs_key: bool = True

@@ -1,17 +1,1 @@
 """Knowledge bases: what is put in is cut, indexed in the background, and found again."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from . import collections, data, datasets, search
-
-if TYPE_CHECKING:
-    from ..endpoints import Endpoint
-
-ENDPOINTS: dict[str, Endpoint] = {
-    **datasets.ENDPOINTS,
-    **collections.ENDPOINTS,
-    **data.ENDPOINTS,
-    **search.ENDPOINTS,
-}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 import time
+import zipfile
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -405,6 +407,36 @@ def export(call: Call, _: None) -> Response:
     return Response(write_rows(rows).encode("utf-8", "replace"), headers=headers)
 
 
+_TICKET_SECONDS = 300
+
+
+def ticket(call: Call, _: None) -> dict[str, Any]:
+    """Lets the originals of collections be downloaded for a while."""
+    dataset_of(call, call.params["datasetId"])
+    ids, key, until = (
+        [collection_of(call, each).id for each in call.params["collectionIds"]],
+        wire.new_id(),
+        time.time(),
+    )
+    call.state.knowledge.tickets[key] = ids, until + _TICKET_SECONDS
+    return {"ticket": key, "expiresAt": wire.iso(until + _TICKET_SECONDS)}
+
+
+def download_many(call: Call, _: None) -> Response:
+    """The originals that a ticket is for, in one archive."""
+    ids, until = call.state.knowledge.tickets.get(call.params["ticket"], ([], 0.0))
+    if time.time() > until:
+        raise wire.ApiError("File not found", status=404)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for at, collection in enumerate(filter(None, map(call.state.knowledge.collection, ids)), 1):
+            original = call.state.knowledge.original(collection.fileId or "")
+            if original is not None:
+                archive.writestr(f"{at} {original.name}", original.content)
+    headers = {"content-disposition": "attachment; filename=files.zip"}
+    return Response(packed.getvalue(), media_type="application/zip", headers=headers)
+
+
 async def preview(call: Call, _: None) -> dict[str, Any]:
     """How a file or page would be cut."""
     params = call.params
@@ -500,9 +532,11 @@ ENDPOINTS: dict[str, Endpoint] = {
     f"{_HERE}/delete": Endpoint(delete, "body", about_app=False),
     f"{_HERE}/sync": Endpoint(sync, "body", "collectionId:id", about_app=False),
     f"{_HERE}/read": Endpoint(read, "body", "collectionId:id", about_app=False),
+    f"{_HERE}/getDownloadTicket": Endpoint(ticket, "body", "datasetId:id collectionIds:array", about_app=False),
+    f"{_HERE}/batchDownload": Endpoint(download_many, "query", "ticket:string", about_app=False, needs_key=False),
     f"{_HERE}/export": Endpoint(export, "body", "collectionId:id", about_app=False),
     "/core/dataset/file/getPreviewChunks": Endpoint(
         preview, "body", "datasetId:id type:string sourceId:string", about_app=False
     ),
-    "/common/file/read/{name:path}": Endpoint(download, "query", about_app=False, public=True),
+    "/common/file/read/{name:path}": Endpoint(download, "query", about_app=False, needs_key=False),
 }

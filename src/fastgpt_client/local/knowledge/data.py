@@ -67,10 +67,10 @@ async def insert(call: Call, _: None) -> str:
     params, store = call.params, call.state.knowledge
     collection = collection_of(call, params["collectionId"])
     q, a = params["q"], params.get("a") or ""
-    if store.has_data(collection.id, q, a):
-        raise wire.ApiError("已经存在完全一致的数据")
     texts = [*default_texts(q, a, 512), *_texts(params.get("indexes"), "indexes")]
     vectors = await _vectors(call, texts)
+    if store.has_data(collection.id, q, a):
+        raise wire.ApiError("已经存在完全一致的数据")
     row = {"datasetId": collection.datasetId, "collectionId": collection.id, "q": q, "a": a}
     row |= {"chunkIndex": params.get("chunkIndex") or 0, "imageId": params.get("imageId")}
     with store.transaction():
@@ -149,11 +149,13 @@ def rights(call: Call, _: None) -> dict[str, Any]:
 # --- changing ---------------------------------------------------------------------------------------------------------
 
 
-async def _index(call: Call, data: Data, texts: list[dict[str, Any]]) -> Data:
-    """Replace the texts that a chunk is found by."""
+async def _index(call: Call, data: Data, texts: list[dict[str, Any]], *, said: bool = False) -> Data:
+    """Replace the texts that a chunk is found by, and with `said` also what it says."""
     vectors = await _vectors(call, texts)
     store = call.state.knowledge
     with store.transaction():
+        if said:
+            store.change_data(data)
         data = store.set_indexes(data, texts)
         store.set_vectors(data, vectors)
     return data
@@ -161,16 +163,15 @@ async def _index(call: Call, data: Data, texts: list[dict[str, Any]]) -> Data:
 
 async def update(call: Call, _: None) -> dict[str, Any]:
     """Change a chunk. Texts that it was found by and that are not named go, but for those of what it says."""
-    params, store = call.params, call.state.knowledge
-    old = data_of(call, params["dataId"])
+    params, old = call.params, data_of(call, call.params["dataId"])
     q = params["q"] if params.get("q") is not None else old.q
     a = params["a"] if params.get("a") is not None else old.a
     kept = {index["text"]: index for index in old.indexes if index["type"] == "default"}
     default = [kept.get(text["text"], text) for text in default_texts(q, a, 512)]
     known = {text["text"] for text in default}
     given = [text for text in _texts(params.get("indexes"), "indexes") if text.get("type") != "default"]
-    data = store.change_data(old, q, a, params.get("imageId") or old.imageId)
-    await _index(call, data, [*default, *(text for text in given if text["text"] not in known)])
+    data = old._replace(q=q, a=a, imageId=params.get("imageId") or old.imageId)
+    await _index(call, data, [*default, *(text for text in given if text["text"] not in known)], said=True)
     return {"q": q, **({"a": a} if a else {})}
 
 

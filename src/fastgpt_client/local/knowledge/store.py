@@ -218,6 +218,8 @@ class KnowledgeStore:
 
     def __init__(self, path: str | Path) -> None:
         self.db: sqlite3.Connection = open_database(path, _SCHEMA)
+        self.tickets: dict[str, tuple[list[str], float]] = {}
+        """For downloads: of which collections, and until when."""
 
     def close(self) -> None:
         """Close the file."""
@@ -495,11 +497,10 @@ class KnowledgeStore:
         sql = f"SELECT {_DATA} FROM data d WHERE collectionId = ? ORDER BY chunkIndex, seq"
         return map(_data, self.db.execute(sql, (collection,)))
 
-    def change_data(self, data: Data, q: str, a: str, image: str | None) -> Data:
-        """Set what a chunk says."""
-        columns = {"q": q, "a": a, "hash": _hash(q, a), "imageId": image, "updateTime": time.time()}
-        self._update("data", data.id, columns)
-        return data._replace(q=q, a=a, imageId=image)
+    def change_data(self, data: Data) -> None:
+        """Keep what a chunk says now."""
+        said = {"q": data.q, "a": data.a, "hash": _hash(data.q, data.a), "imageId": data.imageId}
+        self._update("data", data.id, {**said, "updateTime": time.time()})
 
     def delete_data(self, data: Data) -> None:
         """Delete a chunk."""

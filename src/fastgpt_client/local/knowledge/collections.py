@@ -403,7 +403,7 @@ def export(call: Call, _: None) -> Response:
     """The chunks of a collection as a table."""
     collection = collection_of(call, call.params["collectionId"])
     rows = [(data.q, data.a) for data in call.state.knowledge.all_data(collection.id)]
-    headers = {"content-type": "text/csv; charset=utf-8;", "content-disposition": "attachment; filename=data.csv; "}
+    headers = {"content-type": "text/csv; charset=utf-8;", "content-disposition": "attachment; filename=data.csv"}
     return Response(write_rows(rows).encode("utf-8", "replace"), headers=headers)
 
 

@@ -125,7 +125,7 @@ def write_rows(rows: list[tuple[str, str]]) -> str:
 
 # --- cutting ----------------------------------------------------------------------------------------------------------
 
-_BREAKS = (r"(?<=\n\n)", r"(?<=\n)", r"(?<=[。！？；.!?;])\s*", r"(?<=[，,\s])")
+_BREAKS = (r"(?<=\n\n)", r"(?<=\n)", r"(?<=[。！？；])|(?<=[.!?;]\s)", r"(?<=[，,\s])")
 """Where a text may be cut, the best places first."""
 _HEADING = r"(?m)(?=^#{1,6} )"
 
@@ -175,4 +175,4 @@ def questions(text: str) -> list[tuple[str, str]]:
         ends = [*(match.start() for match in asked[1:]), len(text)]
         return [(match[1], text[match.end() : end].strip()) for match, end in zip(asked, ends, strict=True)]
     paragraphs = filter(None, map(str.strip, text.split("\n\n")))
-    return [(re.split(_BREAKS[2], paragraph, maxsplit=1)[0], paragraph) for paragraph in paragraphs]
+    return [(re.split(_BREAKS[2], paragraph, maxsplit=1)[0].strip(), paragraph) for paragraph in paragraphs]

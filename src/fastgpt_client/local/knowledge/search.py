@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MODES = ("embedding", "fullTextRecall", "mixedRecall")
 _MOST = 100
 """How many chunks each way of searching finds."""
-_CANDIDATES = 1000
+_CANDIDATES = 500
 _SLICE = 500
 _RANK = 60
 """The constant of reciprocal rank fusion."""

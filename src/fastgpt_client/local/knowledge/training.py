@@ -86,7 +86,7 @@ class Training:
                         await self._parse(step)
                 else:
                     await self._train(steps)
-                    if self._store.sweep(_BATCH * 5) or steps:
+                    if self._store.sweep(_BATCH * 2) or steps:
                         await asyncio.sleep(0)  # requests come first
                         continue
             except Exception:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
 import json
+import sqlite3
+import threading
 import time
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -23,6 +27,7 @@ from .conftest import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from starlette.requests import Request
 
@@ -107,6 +112,7 @@ def test_forms_that_are_not_right(base: Base) -> None:
     path = f"/api{HERE}/create/localFile"
     assert base.api.http.post(path, files={"data": (None, "{")}).json()["message"] == "Invalid JSON in the part data"
     assert base.api.http.post(path, files={"data": (None, "[]")}).status_code == 400
+    assert base.api.http.post(path, files={"more": (None, "x")}).json()["message"] == "File not found"
     unknown = base.upload("a.txt", "x", datasetId="0" * 24)
     assert unknown.json()["statusText"] == "unExistDataset"
     broken = base.api.http.post(path, content=b"x", headers={"content-type": "multipart/form-data"})
@@ -210,6 +216,83 @@ def test_what_is_not_for_keys(base: Base) -> None:
     assert missing.json()["statusText"] == "missingParams"
 
 
+def test_a_page_that_changes(base: Base) -> None:
+    said = ["first"]
+
+    async def page(_: Request) -> Response:
+        return Response(said[0], media_type="text/plain")
+
+    async def large(_: Request) -> Response:
+        return Response(b"x" * (5 * 1024 * 1024 + 1))
+
+    with running(Starlette(routes=[Route("/page", page), Route("/large", large)])) as url:
+        link = {"datasetId": base.id, "link": f"{url}/page"}
+        collection = base.api.data(f"{HERE}/create/link", link)["collectionId"]
+        assert base.texts(collection) == ["first"]
+        said[0] = "second"
+        assert base.api.data(f"{HERE}/sync", {"collectionId": collection}) == "success"
+        assert base.texts(collection) == ["second"]
+        assert base.list()[0]["name"] == link["link"]
+        link = {"datasetId": base.id, "link": f"{url}/large"}
+        assert base.error(base.api.data(f"{HERE}/create/link", link)["collectionId"]).endswith("is too long")
+
+
+def test_a_broken_database_is_told(serve: Callable[..., Api], tmp_path: Path) -> None:
+    base = Base(serve(training_delay=0.01, db=tmp_path / "kb.db"))
+    collection = base.collection("a.txt", "text")
+    with contextlib.closing(sqlite3.connect(tmp_path / "kb.db")) as db:
+        db.execute("DROP TABLE words")
+    assert base.error(collection) == "Internal server error"
+
+
+def test_a_lost_original_is_told(serve: Callable[..., Api], tmp_path: Path) -> None:
+    base = Base(serve(training_delay=0.3, db=tmp_path / "kb.db"))
+    collection = base.collection("a.txt", "text")
+    with contextlib.closing(sqlite3.connect(tmp_path / "kb.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM originals")
+    assert base.error(collection) == "The file is gone"
+
+
+def test_what_is_deleted_while_it_is_read_or_waits_for_that(base: Base) -> None:
+    asked = {name: threading.Event() for name in "ab"}
+    answer = {name: threading.Event() for name in "ab"}
+
+    async def page(request: Request) -> Response:
+        name = request.path_params["name"]
+        asked[name].set()
+        await asyncio.to_thread(answer[name].wait, 10)
+        return Response("slow")
+
+    def link(name: str) -> str:
+        body = {"datasetId": base.id, "link": f"{url}/{name}"}
+        return base.api.data(f"{HERE}/create/link", body)["collectionId"]
+
+    with running(Starlette(routes=[Route("/{name}", page)])) as url:
+        first = link("a")
+        assert asked["a"].wait(10)
+        second, third = link("b"), base.collection("a.txt", "text")
+        time.sleep(0.05)  # both are due
+        base.api.data(f"{HERE}/delete", {"collectionIds": [first]})
+        answer["a"].set()
+        assert asked["b"].wait(10)
+        base.api.data(f"{HERE}/delete", {"collectionIds": [third]})
+        answer["b"].set()
+        assert base.texts(second) == ["slow"]
+    assert [row["_id"] for row in base.list()] == [second]
+
+
+def test_what_is_deleted_meanwhile_is_not_trained(serve: Callable[..., Api]) -> None:
+    base = Base(serve(training_delay=0.1))
+    collection = base.collection("a.txt", "text")
+    row = base.api.data(f"{HERE}/create", {"datasetId": base.id, "name": "rows", "type": "virtual"})
+    data = base.api.data("/core/dataset/data/insertData", {"collectionId": row, "q": "q"})
+    base.api.data("/core/dataset/training/rebuildEmbedding", {"datasetId": base.id, "vectorModel": "m"})
+    assert base.api.delete("/core/dataset/data/delete", id=data).status_code == 200
+    base.api.data(f"{HERE}/delete", {"collectionIds": [collection]})
+    base.wait()
+    assert [(each["name"], each["dataAmount"]) for each in base.list()] == [("rows", 0)]
+
+
 # --- vectors ----------------------------------------------------------------------------------------------------------
 
 ASKED: list[dict[str, Any]] = []
@@ -223,6 +306,8 @@ async def embed(request: Request) -> Response:
         return JSONResponse({"error": f"bad key {request.headers.get('authorization')}"}, 401)
     if "odd" in body["input"]:
         return JSONResponse({"vectors": []})
+    if "slow" in body["input"]:
+        await asyncio.sleep(0.5)
     rows = [{"index": at, "embedding": MEANINGS.get(text, [0.5, 0.5])} for at, text in enumerate(body["input"])]
     return JSONResponse({"data": rows[::-1]})
 
@@ -263,6 +348,15 @@ def test_vectors_of_an_endpoint(serve: Callable[..., Api], embeddings: str) -> N
     update = {"id": collection, "forbid": True}
     base.api.data(f"{HERE}/update", update)
     assert base.find("puppy") == []
+
+    row = {"collectionId": collection, "data": [{"q": "slow"}]}
+    base.api.data("/core/dataset/data/pushData", row)
+    while ASKED[-1]["input"] != ["slow"]:
+        time.sleep(0.01)
+    base.api.data(f"{HERE}/delete", {"collectionIds": [collection]})
+    collection = base.api.data(f"{HERE}/create", {"datasetId": base.id, "name": "rows", "type": "virtual"})
+    push("dog")
+    assert [hit["q"] for hit in base.find("slow")] == ["dog"]
 
     push("fail")
     assert base.error(collection) == '401 {"error":"bad key Bearer ***"}'

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,9 @@ class Training:
                         continue
             except Exception:
                 logger.exception("training failed")
+                with contextlib.suppress(sqlite3.Error):
+                    for step in steps:
+                        self._store.update_step(step.id, errorMsg="Internal server error")
                 await asyncio.sleep(1)
             if parse and steps:
                 continue

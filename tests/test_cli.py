@@ -123,6 +123,7 @@ def test_version_and_help() -> None:
         "--host",
         "--port",
         "--db",
+        "--embedding-url",
         "--api-key",
         "--app",
         "--model-url",
@@ -152,7 +153,7 @@ def test_without_the_extras(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert ended.value.code == 2
     assert "install fastgpt-client[cli]" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "fastgpt_client.local", None)
-    assert run_server("127.0.0.1", 0, ":memory:", [], [], None, None, None, None) == 2
+    assert run_server("127.0.0.1", 0, [], {}) == 2
     assert "[server]" in capsys.readouterr().err
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+import uvicorn
 
 from fastgpt_client.local import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from starlette.applications import Starlette
 
 Event = tuple[str | None, Any]
 
@@ -85,6 +90,19 @@ def names(events: list[Event]) -> list[str | None]:
         if not found or found[-1] != name:
             found.append(name)
     return found
+
+
+@contextlib.contextmanager
+def running(app: Starlette) -> Iterator[str]:
+    """An application behind real HTTP; its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(5)
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 3000,
     db: Annotated[
-        str, typer.Option(help="SQLite file for chats and logs; :memory: forgets them at the end.")
+        str, typer.Option(help="SQLite file for chats, logs and knowledge bases; :memory: forgets them at the end.")
     ] = ":memory:",
     api_key: Annotated[
         list[str] | None, typer.Option(help="A key that is accepted; may be repeated. Default: fastgpt-local.")
@@ -142,6 +142,14 @@ def serve(
         str | None,
         typer.Option(help="The key there.", envvar="FASTGPT_MODEL_KEY", show_envvar=True, show_default=False),
     ] = None,
+    embedding_url: Annotated[
+        str | None, typer.Option(help="An OpenAI-compatible endpoint for vectors; else words are compared.")
+    ] = None,
+    embedding_model: Annotated[str | None, typer.Option(help="The embedding model's name there.")] = None,
+    embedding_key: Annotated[
+        str | None,
+        typer.Option(help="The key there.", envvar="FASTGPT_EMBEDDING_KEY", show_envvar=True, show_default=False),
+    ] = None,
     script: Annotated[
         Path | None,
         typer.Option(help="YAML or JSON file with fixed replies, delays, failures: see docs/local-server.md."),
@@ -153,7 +161,19 @@ def serve(
     """Run a FastGPT-compatible server for development and tests."""
     from .serve import run_server
 
-    raise typer.Exit(run_server(host, port, db, api_key or [], app or [], model_url, model, model_key, script, version))
+    options = {
+        "api_keys": api_key or (),
+        "db": db,
+        "model_url": model_url,
+        "model": model,
+        "model_key": model_key,
+        "embedding_url": embedding_url,
+        "embedding_model": embedding_model,
+        "embedding_key": embedding_key,
+        "script": script,
+        "version": version,
+    }
+    raise typer.Exit(run_server(host, port, app or [], options))
 
 
 @app.command()

@@ -17,6 +17,7 @@ from .calls import Call, State
 from .completions import SCHEMA, completions
 from .embeddings import embeddings
 from .endpoints import Endpoint
+from .knowledge.endpoints import ENDPOINTS as KNOWLEDGE
 from .routing import logger, route, routes
 from .store import DONE, GENERATING, Chat, Record
 
@@ -430,6 +431,7 @@ _ENDPOINTS: dict[str, Endpoint] = {
     "/proApi/core/app/logs/getChartData": Endpoint(logs.get_chart, "body", "appId?:string"),
     "/common/system/getInitData": Endpoint(about.init_data, "query", about_app=False, needs_key=False, verb="get"),
     "/support/openapi/health": Endpoint(health, "query", "apiKey:string", about_app=False, needs_key=False, verb="get"),
+    **KNOWLEDGE,
 }
 
 
@@ -456,7 +458,7 @@ def create_app(settings: Settings) -> Starlette:
         found.append(route(state, path, partial(completions, api=api)))
     described = {**dict.fromkeys(runs.values(), Endpoint(completions, schema=SCHEMA)), **endpoints}
     endpoints["/apidoc/systemopenapi.json"] = Endpoint(
-        partial(about.openapi, described), about_app=False, needs_key=False, verb="get"
+        partial(about.openapi, described), "query", about_app=False, needs_key=False, verb="get"
     )
     for path, endpoint in endpoints.items():
         found += routes(state, path, endpoint)
@@ -464,6 +466,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        state.training.start()
         yield
         await state.close()
 

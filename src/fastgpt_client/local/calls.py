@@ -7,6 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import wire
+from .knowledge.embeddings import Embedder
+from .knowledge.store import KnowledgeStore
+from .knowledge.training import Training
 from .models import Model, OpenAIModel, Responder
 from .runs import Runs
 from .script import Script
@@ -16,6 +19,7 @@ from .versions import VERSIONS, Version
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from .forms import FormFile
     from .settings import AppSpec, Settings
 
 _WINDOW = 60
@@ -35,6 +39,11 @@ class State:
         self.model: Model = Responder(settings.delay)
         if settings.model_url:
             self.model = OpenAIModel(settings.model_url, settings.model, settings.model_key)
+        self.knowledge: KnowledgeStore = KnowledgeStore(settings.db)
+        self.embedder: Embedder | None = None
+        if settings.embedding_url:
+            self.embedder = Embedder(settings.embedding_url, settings.embedding_model, settings.embedding_key)
+        self.training: Training = Training(self)
         self._window = (0.0, 0)
 
     def count_request(self) -> dict[str, str]:
@@ -58,9 +67,13 @@ class State:
         return {"x-ratelimit-limit": str(limit), "x-ratelimit-remaining": str(max(0, limit - used - 1))}
 
     async def close(self) -> None:
-        """Stop the runs, close the file."""
+        """Stop the runs and the training, close the file."""
         await self.runs.stop_all()
+        await self.training.stop()
         await self.model.aclose()
+        if self.embedder is not None:
+            await self.embedder.aclose()
+        self.knowledge.close()
         self.store.close()
 
 
@@ -72,6 +85,8 @@ class Call:
         self.store: Store = state.store
         self.request = request
         self.params = params
+        self.files: list[FormFile] = []
+        """The files of a form."""
         self.headers: dict[str, str] = {}
         """What the answer gets, be it good or bad."""
         self._suffix: str | None = None

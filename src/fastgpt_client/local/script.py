@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import yaml
 
@@ -17,7 +17,7 @@ from .models import Delta, ModelError, pieces_of
 from .wire import is_list
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
 
     from .settings import ScriptSource
 
@@ -57,6 +57,7 @@ class Rule:
     cut: int | None = None
     http: dict[str, Any] | None = None
     interactive: dict[str, Any] | None = None
+    training: dict[str, Any] | None = None
 
     def fits(self, app: str, message: str, turn: int) -> bool:
         """Whether the rule is about this message."""
@@ -116,12 +117,25 @@ class Script:
 
     def choose(self, app: str, message: str, turn: int, *, only_http: bool = False) -> Rule | None:
         """The rule for this message; counts it as used."""
-        for rule in self.rules:
-            if (rule.http is not None or not only_http) and rule.fits(app, message, turn):
-                if rule.times is not None:
-                    rule.times -= 1
-                return rule
-        return None
+        return self._use(
+            rule
+            for rule in self.rules
+            if rule.training is None and (rule.http is not None or not only_http) and rule.fits(app, message, turn)
+        )
+
+    def training(self, text: str, kind: Literal["wait", "error"]) -> Rule | None:
+        """The rule for a text that is being indexed; counts it as used."""
+        return self._use(
+            rule
+            for rule in self.rules
+            if rule.training is not None and kind in rule.training and rule.fits("", text, 0)
+        )
+
+    def _use(self, rules: Iterator[Rule]) -> Rule | None:
+        rule = next(rules, None)
+        if rule is not None and rule.times is not None:
+            rule.times -= 1
+        return rule
 
     @classmethod
     def load(cls, source: ScriptSource | None) -> Script:
@@ -166,6 +180,7 @@ _ALLOWED: dict[str, tuple[tuple[type, ...], str]] = {
     "cut": ((int,), "after how many pieces, 0 or more"),
     "http": ((dict,), "{status, body, headers}"),
     "interactive": ((dict,), "{type: userSelect or userInput, params: {...}}"),
+    "training": ((dict,), "{error: a text} or {wait: seconds}"),
 }
 _LEAST = {"turn": 1, "times": 1, "piece_size": 1, "delay": 0, "wait": 0, "cut": 0}
 
@@ -195,6 +210,8 @@ def _inner(name: str, value: Any) -> bool:
         return isinstance(value.get("message"), str)
     if name == "interactive":
         return value.get("type") in ("userSelect", "userInput") and isinstance(value.get("params"), dict)
+    if name == "training":
+        return isinstance(value.get("error", ""), str) and isinstance(value.get("wait", 0), int | float)
     if name == "http":
         return isinstance(value.get("status", 200), int) and isinstance(value.get("headers", {}), dict)
     try:

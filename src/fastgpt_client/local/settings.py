@@ -59,7 +59,9 @@ class Settings:
     `app_keys` are keys that belong to one app, as FastGPT made them before 4.15: the key and the app's id.
     `rate_limit` is in requests a minute; `delay` the pause between two pieces of an answer; `require_app_id` asks for
     an app id as FastGPT 4.16 does instead of falling back to the first app; `commercial` answers the commercial
-    endpoints (log charts); `version` is the FastGPT version that the server stands for: "4.11", "4.14" or "4.16".
+    endpoints (log charts); `version` is the FastGPT version that the server stands for: "4.11", "4.14" or "4.16";
+    `embedding_url` is an OpenAI-compatible endpoint for vectors; `training_delay` the seconds that each step of
+    indexing a chunk takes.
     """
 
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -68,7 +70,11 @@ class Settings:
     model_url: str | None = None
     model: str | None = None
     model_key: str | None = field(default=None, repr=False)
+    embedding_url: str | None = None
+    embedding_model: str | None = None
+    embedding_key: str | None = field(default=None, repr=False)
     script: ScriptSource | None = None
+    training_delay: float = 0.05
     heartbeat: float = 10.0
     rate_limit: int | None = None
     delay: float = 0.005
@@ -94,6 +100,8 @@ class Settings:
             raise ValueError("heartbeat must be more than 0 seconds")
         if self.rate_limit is not None and self.rate_limit < 1:
             raise ValueError("rate_limit must be at least 1 request a minute")
+        if self.training_delay < 0:
+            raise ValueError("training_delay must be 0 seconds or more")
         object.__setattr__(self, "api_keys", keys or (DEFAULT_KEY,))
         object.__setattr__(self, "apps", specs)
 

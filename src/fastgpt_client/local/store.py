@@ -101,19 +101,25 @@ def _record(row: tuple[Any, ...]) -> Record:
     )
 
 
+def open_database(path: str | Path, schema: str) -> sqlite3.Connection:
+    """A connection to the file, with these tables in it."""
+    # The server may be built in one thread and run in another, never in two at once.
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA busy_timeout = 5000")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(schema)
+    except sqlite3.Error as exc:
+        raise ValueError(f"cannot use {str(path)!r} as a database: {exc}") from exc
+    return db
+
+
 class Store:
     """The database."""
 
     def __init__(self, path: str | Path) -> None:
-        # The server may be built in one thread and run in another, never in two at once.
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA busy_timeout = 5000")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(_SCHEMA)
-        except sqlite3.Error as exc:
-            raise ValueError(f"cannot use {str(path)!r} as a database: {exc}") from exc
+        self._db = open_database(path, _SCHEMA)
         # Runs that a crash cut short will not go on.
         self._db.execute("UPDATE chats SET status = ? WHERE status = ?", (FAILED, GENERATING))
 
@@ -230,11 +236,13 @@ class Store:
         rows = [(app, chat, data_id) for data_id in data_ids]
         self._db.executemany("DELETE FROM records WHERE appId = ? AND chatId = ? AND dataId = ?", rows)
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._db)
+    def _transaction(self) -> Transaction:
+        return Transaction(self._db)
 
 
-class _Transaction:
+class Transaction:
+    """All of it, or nothing."""
+
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 

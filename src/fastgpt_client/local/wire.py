@@ -104,6 +104,31 @@ def chat_is_generating() -> ApiError:
     return ApiError("common:code_error.chat_error.chat_generating", 504001, "chatIsGenerating")
 
 
+def unknown_dataset() -> ApiError:
+    """There is no such knowledge base."""
+    return ApiError("common:core.dataset.error.unExistDataset", 501002, "unExistDataset")
+
+
+def unknown_collection() -> ApiError:
+    """There is no such collection."""
+    return ApiError("common:error_collection_not_exist", 501003, "unExistCollection")
+
+
+def unknown_data() -> ApiError:
+    """There is no such chunk."""
+    return ApiError("common:core.dataset.error.Data not found")
+
+
+def missing_params() -> ApiError:
+    """Something that is needed was not sent."""
+    return ApiError("common:error.missingParams", 507004, "missingParams")
+
+
+def bad_file_type() -> ApiError:
+    """A file that FastGPT does not take."""
+    return ApiError("common:error.s3_upload_invalid_file_type", 510000, "InvalidUploadFileType")
+
+
 class InvalidError(ApiError):
     """The request does not fit the schema; carries the list of issues as zod writes it."""
 
@@ -154,6 +179,21 @@ def bad_date(value: Any, name: str) -> dict[str, Any]:
     return {"code": "invalid_union", "errors": errors, "path": [name], "message": "Invalid input"}
 
 
+_OBJECT_ID = re.compile("[0-9a-fA-F]{24}")
+
+
+def _bad_id(name: str) -> dict[str, Any]:
+    pattern = f"/^{_OBJECT_ID.pattern}$/"
+    issue = {"origin": "string", "code": "invalid_format", "format": "regex", "pattern": pattern, "path": [name]}
+    return {**issue, "message": f"Invalid string: must match pattern {pattern}"}
+
+
+def too_many(most: int, name: str) -> dict[str, Any]:
+    """The issue of a list that is too long."""
+    issue = {"origin": "array", "code": "too_big", "maximum": most, "inclusive": True, "path": [name]}
+    return {**issue, "message": f"Too big: expected array to have <={most} items"}
+
+
 NO_TARGET: dict[str, Any] = {
     "code": "custom",
     "message": "appId, skillId or share auth must be provided",
@@ -162,12 +202,19 @@ NO_TARGET: dict[str, Any] = {
 
 
 def check(params: Mapping[str, Any], schema: str) -> list[dict[str, Any]]:
-    """Issues of the fields named in a schema such as `chatId:string top?:boolean` (`?`: may be absent or null)."""
+    """Issues of the fields named in a schema such as `id:id top?:boolean` (`?`: may be absent or null).
+
+    The kinds are those of JSON, and `id`: a text in the form of a MongoDB id.
+    """
     issues: list[dict[str, Any]] = []
     for item in schema.split():
         name, kind = item.split(":")
         optional = name.endswith("?")
         value = params.get(name := name.rstrip("?"), MISSING)
+        if kind == "id":
+            if isinstance(value, str) and not _OBJECT_ID.fullmatch(value) and not (optional and not value):
+                issues.append(_bad_id(name))
+            kind = "string"
         if not (_TYPES[kind](value) or (optional and value in (MISSING, None))):
             issues.append(expected(kind, value, name))
     return issues

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from . import logs, wire
+from . import files, logs, wire
 from .calls import Call, State
 from .completions import completions
 from .store import DONE, GENERATING, Chat, Record
@@ -427,13 +427,14 @@ async def _call(call: Call, endpoint: Endpoint) -> Response:
     return wire.answer(call.request, wire.envelope(endpoint.handler(call, app)))
 
 
-def _route(path: str, state: State, work: Callable[[Call], Awaitable[Response]]) -> Route:
-    """A route under `/api`: reads the request, and turns errors into answers."""
+def _route(path: str, state: State, work: Callable[[Call], Awaitable[Response]], *, read: bool = True) -> Route:
+    """A route under `/api`: reads the request unless `work` does, and turns errors into answers."""
 
     async def handle(request: Request) -> Response:
         call = Call(state, request, {})
         try:
-            call.params = await wire.read_json(request)
+            if read:
+                call.params = await wire.read_json(request)
             return await work(call)
         except wire.PlainError as exc:
             return Response(exc.text, exc.status)
@@ -470,6 +471,8 @@ def create_app(settings: Settings) -> Starlette:
         routes.append(_route(f"/v{version}/chat/completions", state, partial(completions, version=version)))
     for path, endpoint in endpoints.items():
         routes.append(_route(path, state, partial(_call, endpoint=endpoint)))
+    for path, work in files.ROUTES.items():
+        routes.append(_route(path, state, work, read=False))
     routes.append(Route("/", _home))
 
     @asynccontextmanager

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import wire
+from .files import Files
 from .models import Model, OpenAIModel, Responder
 from .runs import Runs
 from .script import Script
@@ -28,6 +29,7 @@ class State:
         self.settings = settings
         self.script: Script = Script.load(settings.script)
         self.store: Store = Store(settings.db)
+        self.files: Files = Files(settings.db)
         self.runs: Runs = Runs(self.store)
         self.started: float = time.time()
         self.model: Model = Responder(settings.delay)
@@ -58,6 +60,7 @@ class State:
         await self.runs.stop_all()
         await self.model.aclose()
         self.store.close()
+        self.files.close()
 
 
 class Call:

@@ -56,7 +56,8 @@ class Settings:
 
     `rate_limit` is in requests a minute; `delay` the pause between two pieces of an answer; `require_app_id` asks for
     an app id as FastGPT 4.16 does instead of falling back to the first app; `commercial` answers the commercial
-    endpoints (log charts).
+    endpoints (log charts); `max_upload` is in bytes, and so is `multipart_threshold`: larger files are taken in parts
+    of that size.
     """
 
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -71,6 +72,8 @@ class Settings:
     delay: float = 0.005
     require_app_id: bool = False
     commercial: bool = True
+    max_upload: int = 500 * 1024 * 1024
+    multipart_threshold: int = 100 * 1024 * 1024
 
     def __post_init__(self) -> None:
         # Lists, and apps written as text, are welcome.
@@ -85,6 +88,8 @@ class Settings:
             raise ValueError("heartbeat must be more than 0 seconds")
         if self.rate_limit is not None and self.rate_limit < 1:
             raise ValueError("rate_limit must be at least 1 request a minute")
+        if self.max_upload < 1 or self.multipart_threshold < 1:
+            raise ValueError("max_upload and multipart_threshold must be at least 1 byte")
         object.__setattr__(self, "api_keys", keys or (DEFAULT_KEY,))
         object.__setattr__(self, "apps", specs)
 

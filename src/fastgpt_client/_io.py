@@ -156,13 +156,20 @@ class SyncIO:
     def _together(self, flows: list[Flow[Any]], at_once: int) -> list[Any] | Exception:
         from concurrent.futures import ThreadPoolExecutor
 
+        failures: list[Exception] = []
+
+        def carry_out(steps: Flow[Any]) -> Any:
+            try:
+                return None if failures else self.run(steps)
+            except Exception as error:
+                failures.append(error)
+
         pool = ThreadPoolExecutor(at_once, thread_name_prefix="fastgpt-client")
         try:
-            return list(pool.map(self.run, flows))
-        except Exception as error:
-            return error
+            results = list(pool.map(carry_out, flows))
         finally:
             pool.shutdown(cancel_futures=True)
+        return failures[0] if failures else results
 
     def close(self) -> None:
         if (way := self.connections.close()) is not None:
@@ -225,21 +232,18 @@ class AsyncIO:
     async def _together(self, flows: list[Flow[Any]], at_once: int) -> list[Any] | Exception:
         import asyncio
 
+        failures: list[Exception] = []
         gate = asyncio.Semaphore(at_once)
 
         async def carry_out(steps: Flow[Any]) -> Any:
             async with gate:
-                return await self.run(steps)
+                try:
+                    return None if failures else await self.run(steps)
+                except Exception as error:
+                    failures.append(error)
 
-        tasks = [asyncio.ensure_future(carry_out(steps)) for steps in flows]
-        try:
-            return await asyncio.gather(*tasks)
-        except Exception as error:
-            return error
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        results = await asyncio.gather(*map(carry_out, flows))  # which cancels them all when it is cancelled
+        return failures[0] if failures else results
 
     async def close(self) -> None:
         if (way := self.connections.close()) is not None:

@@ -594,8 +594,14 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
 async def _asend(connection: AsyncConnection, request: httpx2.Request) -> bool:
     """Whether all of it was sent, and the connection may be kept."""
     outgoing = Outgoing(request)
+    first = True
     async for data in cast("AsyncIterable[bytes]", request.stream):
-        if connection.answered() or not await connection.write(outgoing.piece(data)):
+        if not first:
+            await asyncio.sleep(0)  # a file in memory and a fast socket would keep the loop to themselves
+            if connection.answered():
+                return False
+        if not await connection.write(outgoing.piece(data)):
             return False
+        first = False
     rest = outgoing.end()
     return (not rest or await connection.write(rest)) and outgoing.keep

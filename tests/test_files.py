@@ -45,7 +45,7 @@ from .wire import Step, Wire, body_of, chunk, headers_of, http, until, wire
 
 MADE = json.dumps({"code": 200, "data": {"collectionId": "k", "results": {"insertLen": 1}}}).encode()
 DONE = http(MADE, headers={"content-type": "application/json"})
-DATA = bytes(range(256)) * 2500  # 2.5 pieces
+DATA = bytes(range(256)) * 5000  # 2.5 pieces
 
 
 def envelope(data: object, status: int = 200, **more: Any) -> bytes:
@@ -106,6 +106,7 @@ def parsed(content_type: str, body: bytes) -> tuple[list[tuple[str, bytes]], lis
         assert isinstance(file, File)
         file.file_object.seek(0)
         found.append(((file.file_name or b"").decode(), file.file_object.read()))
+        file.file_object.close()
 
     sent: dict[str, bytes] = {"Content-Type": content_type.encode()}
     parse_form(cast("Any", sent), io.BytesIO(body), on_field, on_file)
@@ -845,7 +846,7 @@ def test_in_parts_on_a_local_server(world: World, on_disk: Path, kind: str) -> N
         if hasattr(file, "close"):
             file.close()
     assert seen[-1] == (len(DATA), len(DATA))
-    assert len(seen) == 7
+    assert len(seen) == 13
 
 
 class Storage(Wire):

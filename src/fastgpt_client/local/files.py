@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import mimetypes
+import re
 import secrets
 import shutil
 import struct
@@ -21,14 +22,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 from urllib.parse import quote, unquote
 
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.responses import FileResponse, Response
 
 from . import wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+
+    from python_multipart.multipart import MultipartCallbacks
 
     from .calls import Call
 
@@ -133,14 +136,14 @@ class Files:
 
     async def receive(self, pieces: AsyncIterable[bytes], limit: int) -> Path:
         """Write what comes to a new file; `save` moves it to its place."""
-        path, file = self._incoming()
+        path, file = self.incoming()
         size = 0
         try:
             with file:
                 async for piece in pieces:
                     size += len(piece)
                     if size > limit:
-                        raise wire.ApiError("EntityTooLarge", 413, status=413)
+                        raise _too_large()
                     file.write(piece)
         except BaseException:
             path.unlink()
@@ -149,7 +152,7 @@ class Files:
 
     async def join(self, paths: list[Path]) -> Path:
         """One new file of several, which are gone then."""
-        joined, file = self._incoming()
+        joined, file = self.incoming()
 
         def work() -> None:
             with file:
@@ -166,7 +169,8 @@ class Files:
         if self._temporary is not None:
             self._temporary.cleanup()
 
-    def _incoming(self) -> tuple[Path, BinaryIO]:
+    def incoming(self) -> tuple[Path, BinaryIO]:
+        """A new file to write to; `save` moves it to its place."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{wire.new_id()}.part"
         return path, path.open("wb")
@@ -175,44 +179,110 @@ class Files:
         self._files[stored.key] = self._ids[stored.id] = stored
 
 
+# --- forms ------------------------------------------------------------------------------------------------------------
+
+
 async def read_form(call: Call) -> tuple[dict[str, str], list[Received]]:
     """The fields of a form (`multipart/form-data`), and its files in the order in which they came."""
-    files, limit = call.state.files, call.state.settings.max_upload
-    fields: dict[str, str] = {}
-    found: list[Received] = []
-    try:
-        async with call.request.form() as form:
-            for name, value in form.multi_items():
-                if isinstance(value, UploadFile):
-                    path = await files.receive(_pieces(value), limit)
-                    kind = value.content_type or "application/octet-stream"
-                    found.append(Received(_form_name(value), path.stat().st_size, kind, path))
-                else:
-                    fields[name] = value
-    except HTTPException as exc:  # a form that makes no sense
-        raise wire.ApiError(exc.detail) from exc
-    except BaseException:
-        _drop(found)
-        raise
-    return fields, found
+    _, options = parse_options_header(call.request.headers.get("content-type"))
+    form = _Form(call.state.files, call.state.settings.max_upload)
+    if boundary := options.get(b"boundary"):
+        parser = MultipartParser(boundary, form.callbacks())
+        try:
+            async for piece in call.request.stream():
+                parser.write(piece)
+            parser.finalize()
+        except MultipartParseError as exc:
+            form.drop()
+            raise wire.ApiError(str(exc)) from exc
+        except BaseException:
+            form.drop()
+            raise
+    return form.fields, form.files
+
+
+class _Form:
+    """Takes a form as it comes. Files go to disk, fields are kept."""
+
+    def __init__(self, files: Files, limit: int) -> None:
+        self.fields: dict[str, str] = {}
+        self.files: list[Received] = []
+        self._storage = files
+        self._limit = limit
+        self._header, self._value = b"", b""
+        self._disposition, self._type = "", ""
+        self._data = bytearray()
+        self._incoming: tuple[Path, BinaryIO] | None = None
+
+    def callbacks(self) -> MultipartCallbacks:
+        return {
+            "on_header_field": self._on_header_field,
+            "on_header_value": self._on_header_value,
+            "on_header_end": self._on_header_end,
+            "on_headers_finished": self._on_headers_finished,
+            "on_part_data": self._on_part_data,
+            "on_part_end": self._on_part_end,
+        }
+
+    def drop(self) -> None:
+        """Forget the files, also one that is half there."""
+        if self._incoming is not None:
+            path, file = self._incoming
+            file.close()
+            path.unlink()
+        _drop(self.files)
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        match self._header.lower():
+            case b"content-disposition":
+                self._disposition = self._value.decode("latin-1")
+            case b"content-type":
+                self._type = self._value.decode("latin-1")
+            case _:
+                pass
+        self._header, self._value = b"", b""
+
+    def _on_headers_finished(self) -> None:
+        if re.search(r";\s*filename\*?=", self._disposition):
+            self._incoming = self._storage.incoming()
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._incoming is None:
+            self._data += data[start:end]
+            return
+        _, file = self._incoming
+        file.write(data[start:end])
+        if file.tell() > self._limit:
+            raise _too_large()
+
+    def _on_part_end(self) -> None:
+        if self._incoming is None:
+            self.fields[_parameter(self._disposition, "name")] = self._data.decode("utf-8", "replace")
+        else:
+            path, file = self._incoming
+            file.close()
+            name = _parameter(self._disposition, "filename")
+            self.files.append(Received(name, path.stat().st_size, self._type or "application/octet-stream", path))
+        self._incoming, self._disposition, self._type, self._data = None, "", "", bytearray()
+
+
+def _parameter(disposition: str, name: str) -> str:
+    """A parameter as FastGPT reads it: RFC 5987 first, else raw bytes as Latin-1; then %XX undone."""
+    if found := re.search(rf"{name}\*=[\w-]*'[^']*'([^;\s]+)", disposition):
+        return unquote(found[1])
+    found = re.search(rf'(?<![\w*]){name}="([^"]*)"', disposition)
+    return unquote(found[1]) if found else ""
 
 
 def _drop(files: Iterable[Received]) -> None:
     for received in files:
         received.path.unlink()
-
-
-async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
-    while piece := await file.read(256 * 1024):
-        yield piece
-
-
-def _form_name(file: UploadFile) -> str:
-    """The name of a file in a form, as FastGPT reads it: raw UTF-8 as Latin-1, and then %XX undone."""
-    name = file.filename or ""
-    if "filename*=" not in file.headers.get("content-disposition", ""):
-        name = name.encode().decode("latin-1")
-    return unquote(name)
 
 
 def read_data(fields: dict[str, str]) -> dict[str, Any]:
@@ -352,6 +422,10 @@ async def presign_view(call: Call) -> Response:
 
 
 # --- uploads ----------------------------------------------------------------------------------------------------------
+
+
+def _too_large() -> wire.ApiError:
+    return wire.ApiError("EntityTooLarge", 413, status=413)
 
 
 def _unauthorized_file() -> wire.ApiError:

@@ -942,6 +942,13 @@ def test_an_upload_that_cannot_be_completed_is_given_up(world: World, storage: C
     assert server.asked()[-1] == "POST /complete"
 
 
+def test_options_of_an_upload_are_those_of_its_steps(world: World, storage: Callable[..., Storage]) -> None:
+    server = storage({"/u?t=1&partNumber=1": [[1.0, http()]]}, partSize=5, maxRetry=0)
+    client = datasets(world, server.url, timeout=5)
+    with pytest.raises(APITimeoutError):
+        world(client.upload_dataset_file("d", b"12345", filename="a.txt", timeout=0.2, max_retries=0))
+
+
 @pytest.mark.parametrize("said", [{"partSize": 0}, {"completeUrl": None}])
 def test_parts_that_make_no_sense(world: World, storage: Callable[..., Storage], said: dict[str, Any]) -> None:
     server = storage(None, **said)

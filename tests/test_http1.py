@@ -715,6 +715,31 @@ def test_tls_with_much_data(world: World, certificate: Path) -> None:
         caller.close()
 
 
+def test_tls_with_a_body_in_pieces(world: World, certificate: Path) -> None:
+    """What a TLS server says right after the handshake is no answer to the request."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    caller = Caller(world, ssl.create_default_context(cafile=certificate / "cert.pem"))
+    with wire([http(b"done")], tls=context) as server:
+        url = server.url.replace("http://", "https://")
+        for _ in range(2):
+            body = caller.body(*[bytes(100_000)] * 20)
+            response = caller.send(url, "POST", content=body, headers={"content-length": "2000000"})
+            assert caller.read(response) == b"done"
+        assert [len(request) > 2_000_000 for request in server.requests] == [True, True]
+        assert len(caller.transport.pool.idle) == 1
+        caller.close()
+
+
+def test_to_be_continued_while_sending(caller: Caller) -> None:
+    go_on = b"HTTP/1.1 100 Continue\r\n\r\n"
+    with wire([go_on, 0.05, "body", http(b"done")], heads=True) as server:
+        body = caller.body(*[bytes(1_000_000)] * 20)
+        response = caller.send(server.url, "POST", content=body, headers={"content-length": "20000000"})
+        assert caller.read(response) == b"done"
+        assert len(server.requests[0]) > 20_000_000
+
+
 def test_connect_time_out_of_a_client(world: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import shutil
 import socket
 import ssl
@@ -738,6 +739,22 @@ def test_to_be_continued_while_sending(caller: Caller) -> None:
         response = caller.send(server.url, "POST", content=body, headers={"content-length": "20000000"})
         assert caller.read(response) == b"done"
         assert len(server.requests[0]) > 20_000_000
+
+
+def test_a_storage_with_tls_behind_a_server_without(
+    world: World, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    with wire([http()], tls=context) as storage:
+        url = storage.url.replace("http://", "https://")
+        said = {"code": 200, "data": {"url": f"{url}/x", "key": "k", "previewUrl": "p"}}
+        with wire([http(json.dumps(said).encode(), headers={"content-type": "application/json"})]) as server:
+            client = world.make("ChatClient", KEY, server.url, max_retries=0)
+            for _ in range(2):
+                assert world(client.upload_chat_file("app", "c", b"x", filename="a.txt")).key == "k"
+        assert storage.paths() == ["PUT /x", "PUT /x"]
 
 
 def test_connect_time_out_of_a_client(world: World) -> None:

@@ -325,9 +325,13 @@ class SyncTransport(httpx2.BaseTransport):
     """Sends requests over connections of its own. May be used by many threads."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
+        self.trust(context)
+        self.pool: Pool[SyncConnection] = Pool()
+
+    def trust(self, context: ssl.SSLContext) -> None:
+        """Whom to trust from now on."""
         context.set_alpn_protocols(["http/1.1"])
         self._context = context
-        self.pool: Pool[SyncConnection] = Pool()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         started = time.perf_counter()
@@ -557,9 +561,13 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
     """Sends requests over connections of its own. A connection is used only in the event loop that made it."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
+        self.trust(context)
+        self.pool: Pool[AsyncConnection] = Pool()
+
+    def trust(self, context: ssl.SSLContext) -> None:
+        """Whom to trust from now on."""
         context.set_alpn_protocols(["http/1.1"])
         self._context = context
-        self.pool: Pool[AsyncConnection] = Pool()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         started = time.perf_counter()

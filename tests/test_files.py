@@ -39,6 +39,7 @@ from fastgpt_client import (
 )
 from fastgpt_client._download import _filename
 from fastgpt_client._files import PIECE, Content, Form, Meter, Raw, _quoted
+from fastgpt_client._versions import Form as VersionForm
 from fastgpt_client.local import LocalServer, files
 
 from .conftest import KEY, World
@@ -404,6 +405,24 @@ def test_a_body_is_sent_again_only_if_it_can_be(world: World, on_disk: Path, kin
         file.close()
 
 
+@pytest.mark.parametrize("kind", ["path", "iterator"])
+def test_an_older_path_gets_a_body_that_is_still_there(
+    world: World, on_disk: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = {"/core/dataset/collection/create/localFile": (VersionForm("POST", "/older"),)}
+    monkeypatch.setattr("fastgpt_client._flow.OLDER_FORMS", older)
+    page = http(b"<!DOCTYPE html>", 404, {"content-type": "text/html"})
+    with wire([page], [DONE]) as server:
+        client, file = datasets(world, server.url), SOURCES[kind](on_disk)
+        if kind == "path":
+            world(client.create_file_collection("d", file))
+            assert [parts_of(request)[1][0][1] for request in server.requests] == [DATA, DATA]
+        else:
+            with pytest.raises(NotFoundError):
+                world(client.create_file_collection("d", file))
+            assert len(server.requests) == 1
+
+
 def test_told_progress_goes_back_when_it_is_sent_again(world: World, on_disk: Path) -> None:
     seen: list[int] = []
     with wire([http(status=503)], [DONE]) as server:
@@ -757,6 +776,20 @@ def test_the_key_never_goes_to_a_storage(world: World, library: Any, form: bool)
         assert body_of(request) == b"hello"
         assert headers["content-length"] == "5"
         assert {name: headers[name] for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("library", [None, httpx2])
+def test_a_storage_may_want_a_key_of_its_own(world: World, library: Any) -> None:
+    brought: Any = None
+    if library is not None:
+        headers = {"authorization": f"Bearer {KEY}"}
+        brought = (library.AsyncClient if world.asynchronous else library.Client)(trust_env=False, headers=headers)
+    with wire([http()]) as storage, wire([]) as server:
+        presigned(server, storage, previewUrl="p", headers={"Authorization": "storage"})
+        world(chats(world, server.url, http_client=brought).upload_chat_file("app", "c", b"x", filename="a.txt"))
+        assert headers_of(storage.requests[0])["authorization"] == "storage"
+        if brought is not None:
+            world(brought.aclose() if world.asynchronous else brought.close())
 
 
 def test_signed_addresses_are_not_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:

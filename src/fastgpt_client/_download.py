@@ -85,6 +85,7 @@ class FileResponse(Response[bytes]):
             with _Saving(self._target(path), self.size, progress) as saving:
                 for piece in self.iter_bytes():
                     saving.write(piece)
+                    saving.tell()
         finally:
             self.close()
         return saving.target
@@ -100,8 +101,11 @@ class FileResponse(Response[bytes]):
                     block += piece
                     if len(block) >= _BLOCK:
                         await to_thread(saving.write, block)
+                        saving.tell()
                         block = bytearray()
-                await to_thread(saving.write, block)
+                if block:
+                    await to_thread(saving.write, block)
+                    saving.tell()
         finally:
             await self.aclose()
         return saving.target
@@ -141,7 +145,9 @@ class _Saving:
     def write(self, data: bytes | bytearray) -> None:
         self._file.write(data)
         self._written += len(data)
-        if self._progress is not None and data:
+
+    def tell(self) -> None:
+        if self._progress is not None:
             self._progress(self._written, self._total)
 
     def __enter__(self) -> Self:

@@ -25,7 +25,10 @@ FileSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | IO[bytes] |
 """A path, bytes, a file opened in binary mode, or an iterator of bytes; on async clients also an async one."""
 
 Progress: TypeAlias = Callable[[int, int | None], object]
-"""Called with the bytes that are through so far, and how many there are in all, where that is known."""
+"""Called with the bytes that are through so far, and how many there are in all, where that is known.
+
+One call at a time; where a sync client sends parts at the same time, from the threads that send them.
+"""
 
 # What mimetypes knows of these depends on the machine.
 _TYPES = {

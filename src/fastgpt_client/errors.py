@@ -292,7 +292,8 @@ def error_from_body(
 
     if isinstance(body, str) and (found := _STORAGE_ERROR.search(body)):  # S3 and its likes
         kind: type[APIError] = _BY_STATUS.get(status) or ServerError
-        return kind(f"the storage refused: {found[2] or found[1]}", status, body, None, found[1])
+        hint = "it wants to know the size: give a path, bytes or an open file" if status == 411 else None
+        return kind(f"the storage refused: {found[2] or found[1]}", status, body, None, found[1], hint=hint)
     if not fields and isinstance(body, str) and body.lstrip()[:1] == "<":
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>", body)
         page = f"a web page ({title[1].strip()[:80]!r})" if title and title[1].strip() else "a web page"

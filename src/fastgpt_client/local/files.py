@@ -191,12 +191,12 @@ async def read_form(call: Call) -> tuple[dict[str, str], list[Received]]:
         try:
             async for piece in call.request.stream():
                 parser.write(piece)
-            parser.finalize()
-        except MultipartParseError as exc:
+            if not form.whole:
+                raise MultipartParseError("Unexpected end of form")
+        except BaseException as exc:
             form.drop()
-            raise wire.ApiError(str(exc)) from exc
-        except BaseException:
-            form.drop()
+            if isinstance(exc, MultipartParseError):
+                raise wire.ApiError(str(exc)) from exc
             raise
     return form.fields, form.files
 
@@ -207,6 +207,7 @@ class _Form:
     def __init__(self, files: Files, limit: int) -> None:
         self.fields: dict[str, str] = {}
         self.files: list[Received] = []
+        self.whole: bool = False
         self._storage = files
         self._limit = limit
         self._header, self._value = b"", b""
@@ -222,6 +223,7 @@ class _Form:
             "on_headers_finished": self._on_headers_finished,
             "on_part_data": self._on_part_data,
             "on_part_end": self._on_part_end,
+            "on_end": self._on_end,
         }
 
     def drop(self) -> None:
@@ -270,6 +272,9 @@ class _Form:
             name = _parameter(self._disposition, "filename")
             self.files.append(Received(name, path.stat().st_size, self._type or "application/octet-stream", path))
         self._incoming, self._disposition, self._type, self._data = None, "", "", bytearray()
+
+    def _on_end(self) -> None:
+        self.whole = True
 
 
 def _parameter(disposition: str, name: str) -> str:

@@ -858,6 +858,13 @@ def test_a_storage_that_is_not_there_is_named(world: World) -> None:
             world(client.upload_chat_file("app", "c", b"x", filename="a.txt"))
 
 
+def test_a_server_that_does_not_say_where(world: World) -> None:
+    with wire([envelope(None)]) as server:
+        with pytest.raises(UnexpectedResponseError, match="does not say where"):
+            world(chats(world, server.url).upload_chat_file("app", "c", b"1234", filename="a.txt"))
+        assert len(server.requests) == 1
+
+
 def test_a_file_that_is_too_large_is_not_sent(world: World) -> None:
     with wire([envelope({"url": "http://127.0.0.1:1/x", "key": "k", "maxSize": 3})]) as server:
         client = chats(world, server.url)

@@ -67,6 +67,8 @@ def upload(
 
 def _store(to: PresignedUpload, file: Upload, meter: Meter | None, session: Session, options: Options) -> Flow[None]:
     """Send a file to where the server said."""
+    if not to.url:
+        raise UnexpectedResponseError(f"the server does not say where {file.name!r} is to go", 200, to)
     if to.maxSize is not None and file.size is not None and file.size > to.maxSize:
         raise ArgumentError(f"{file.name!r} has {file.size} bytes, and this server takes at most {to.maxSize}")
     url = urljoin(f"{session.base_url}/", to.url)

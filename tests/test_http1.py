@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import socket
 import ssl
 import threading
@@ -465,34 +466,32 @@ def test_a_hint_while_the_body_is_sent(caller: Caller) -> None:
 
 @pytest.mark.parametrize("hang_up", [True, False])
 def test_an_answer_before_all_is_sent(caller: Caller, hang_up: bool) -> None:
-    done = threading.Event()
-
     def serve(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
+        for _ in range(2):
+            connection, _ = listener.accept()
+            open_until_the_end.append(connection)
             while b"\r\n\r\n" not in connection.recv(65536):
                 pass
             connection.sendall(http(b"too much", 413))
             if hang_up:
                 time.sleep(0.2)
-            else:
-                done.wait(5)
+                connection.close()
 
+    open_until_the_end: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         try:
-            if hang_up or caller.world.asynchronous:
-                body = caller.body(*[bytes(1_000_000)] * 30)
-                response = caller.send(url, "POST", content=body, headers={"content-length": "30000000"})
+            # Who blocks while writing cannot read: a sync client that is stuck looks when its time is up.
+            for pieces in ([bytes(1_000_000)] * 30, [bytes(30_000_000)]):
+                headers = {"content-length": "30000000"}
+                response = caller.send(url, "POST", content=caller.body(*pieces), headers=headers, timeout=0.5)
                 assert (response.status_code, caller.read(response)) == (413, b"too much")
-            else:  # who blocks while writing cannot read
-                with pytest.raises(httpx2.WriteTimeout):
-                    caller.send(url, "POST", content=bytes(30_000_000), timeout=0.3)
         finally:
-            done.set()
             thread.join()
+            for connection in open_until_the_end:
+                connection.close()
     assert not caller.transport.pool.idle
 
 
@@ -699,6 +698,47 @@ def test_tls_with_much_data(world: World, certificate: Path) -> None:
         assert server.requests[1].endswith(data)
         assert caller.transport.pool.busy == 0
         caller.close()
+
+
+def test_tls_with_a_body_in_pieces(world: World, certificate: Path) -> None:
+    """What a TLS server says right after the handshake is no answer to the request."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    caller = Caller(world, ssl.create_default_context(cafile=certificate / "cert.pem"))
+    with wire([http(b"done")], tls=context) as server:
+        url = server.url.replace("http://", "https://")
+        for _ in range(2):
+            body = caller.body(*[bytes(100_000)] * 20)
+            response = caller.send(url, "POST", content=body, headers={"content-length": "2000000"})
+            assert caller.read(response) == b"done"
+        assert [len(request) > 2_000_000 for request in server.requests] == [True, True]
+        assert len(caller.transport.pool.idle) == 1
+        caller.close()
+
+
+def test_to_be_continued_while_sending(caller: Caller) -> None:
+    go_on = b"HTTP/1.1 100 Continue\r\n\r\n"
+    with wire([go_on, 0.05, "body", http(b"done")], heads=True) as server:
+        body = caller.body(*[bytes(1_000_000)] * 20)
+        response = caller.send(server.url, "POST", content=body, headers={"content-length": "20000000"})
+        assert caller.read(response) == b"done"
+        assert len(server.requests[0]) > 20_000_000
+
+
+def test_a_storage_with_tls_behind_a_server_without(
+    world: World, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    with wire([http()], tls=context) as storage:
+        url = storage.url.replace("http://", "https://")
+        said = {"code": 200, "data": {"url": f"{url}/x", "key": "k", "previewUrl": "p"}}
+        with wire([http(json.dumps(said).encode(), headers={"content-type": "application/json"})]) as server:
+            client = world.make("ChatClient", KEY, server.url, max_retries=0)
+            for _ in range(2):
+                assert world(client.upload_chat_file("app", "c", b"x", filename="a.txt")).key == "k"
+        assert storage.paths() == ["PUT /x", "PUT /x"]
 
 
 def test_connect_time_out_of_a_client(world: World) -> None:

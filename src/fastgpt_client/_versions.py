@@ -39,6 +39,9 @@ class Form(msgspec.Struct, frozen=True):
         return given
 
 
+# Before 4.14.0 FastGPT took files itself, in a form; later it says where to put them (see ``api/uploads.py``).
+UPLOAD_OF_OLD = Form("POST", "/common/file/upload")
+
 OLDER_FORMS: dict[str, tuple[Form, ...]] = {
     # history/ since 4.14.5; the older paths still answer in 4.16.
     "/core/chat/history/getHistories": (Form("POST", "/core/chat/getHistories"),),
@@ -51,6 +54,8 @@ OLDER_FORMS: dict[str, tuple[Form, ...]] = {
     "/core/chat/record/getRecords_v2": (Form("POST", "/core/chat/getRecords_v2"),),  # 4.14.4; none in 4.11
     # record/delete since 4.14.11. Before, 4.14.1 and later read the body and the others the query: send both.
     "/core/chat/record/delete": (Form("DELETE", "/core/chat/item/delete", "both"),),
+    # record/getSpeech since 4.14.11 (read from the source).
+    "/core/chat/record/getSpeech": (Form("POST", "/core/chat/item/getSpeech"),),
     # record/getQuote since 4.14.11.
     "/core/chat/record/getQuote": (Form("POST", "/core/chat/quote/getQuote"),),
     # record/getCollectionQuote since 4.14.11. 4.14.4 refuses a call without an anchor; 4.11 reads it as an index.
@@ -62,7 +67,7 @@ OLDER_FORMS: dict[str, tuple[Form, ...]] = {
             needs={"anchor": 0},
         ),
     ),
-    # file/ since 4.14.5; before 4.14.0 files were uploaded to FastGPT itself.
+    # file/ since 4.14.5; before 4.14.0 see above.
     "/core/chat/file/presignChatFilePostUrl": (Form("POST", "/core/chat/presignChatFilePostUrl"),),
     "/core/chat/file/presignChatFileGetUrl": (Form("POST", "/core/chat/presignChatFileGetUrl"),),
     "/core/dataset/file/presignDatasetFilePostUrl": (Form("POST", "/core/dataset/presignDatasetFilePostUrl"),),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 from . import _json
 from ._endpoint import Lender, as_steps, flow
 from ._flow import Collect, Flow
-from ._io import AsyncIO, FlowIO, SyncIO
+from ._io import AsyncIO, SyncIO
 from .api.chat import ChatApi, new_chat_id
 from .errors import ArgumentError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
     from types import TracebackType
 
+    from ._io import FlowIO
     from ._response import ChatResponse, Response
     from .events import Interactive, Reply, StreamEvent
     from .models._base import Page

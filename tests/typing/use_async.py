@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
 from typing import Any, assert_type
 
 from fastgpt_client import (
@@ -10,6 +11,7 @@ from fastgpt_client import (
     AsyncConversation,
     AsyncFastGPTClient,
     ChatResponse,
+    FileResponse,
     Reply,
     Response,
     ServerInfo,
@@ -57,3 +59,11 @@ async def use() -> None:
         assert_type(made.data, CreatedCollection)
         assert_type((await datasets.list_collections("d")).data, Page[Collection])
         assert_type(await datasets.push_data("c", [{"q": "x"}]), Response[InsertResult])
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b""
+
+        assert_type(await datasets.upload_dataset_file("d", pieces(), filename="a.txt"), str)
+        file = await datasets.export_collection("c")
+        assert_type(file, FileResponse)
+        assert_type(await file.asave("x"), Path)

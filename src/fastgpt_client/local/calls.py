@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import wire
+from .files import Files
 from .knowledge.embeddings import Embedder
 from .knowledge.store import KnowledgeStore
 from .knowledge.training import Training
@@ -34,6 +35,7 @@ class State:
         self.version: Version = VERSIONS[settings.version]
         self.script: Script = Script.load(settings.script)
         self.store: Store = Store(settings.db)
+        self.files: Files = Files(settings.db)
         self.runs: Runs = Runs(self.store)
         self.started: float = time.time()
         self.model: Model = Responder(settings.delay)
@@ -75,6 +77,7 @@ class State:
             await self.embedder.aclose()
         self.knowledge.close()
         self.store.close()
+        self.files.close()
 
 
 class Call:

@@ -63,13 +63,15 @@ async def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
     return data if isinstance(data, Response) else wire.answer(call.request, wire.envelope(data), headers=call.headers)
 
 
-def route(state: State, path: str, work: Callable[[Call], Awaitable[Response]]) -> Route:
-    """A route under `/api`: reads the request, and turns errors into answers."""
+def route(state: State, path: str, work: Callable[[Call], Awaitable[Response]], *, read: bool = True) -> Route:
+    """A route under `/api`: reads the request unless `work` does, and turns errors into answers."""
 
     async def handle(request: Request) -> Response:
         call = Call(state, request, {})
         try:
-            if is_form(request):
+            if not read:
+                pass
+            elif is_form(request):
                 call.params, call.files = await read_form(request)
             else:
                 call.params = await wire.read_json(request, state.version.max_body)

@@ -20,7 +20,7 @@ from fastgpt_client import ChatClient, __version__
 from fastgpt_client.cli import chat as chat_command
 from fastgpt_client.cli.app import app
 from fastgpt_client.cli.serve import run_server
-from fastgpt_client.local import LocalServer
+from fastgpt_client.local import LocalServer, Settings
 
 from .conftest import KEY
 from .wire import until
@@ -129,6 +129,7 @@ def test_version_and_help() -> None:
         "--model",
         "--model-key",
         "--script",
+        "--version",
     ):
         assert option in shown
 
@@ -165,10 +166,19 @@ def test_serving_refuses_what_cannot_be(tmp_path: Path) -> None:
             (["--script", str(script)], "rule 1: unknown field 'nonsense'"),
             (["--script", str(tmp_path / "none.yaml")], "cannot be read"),
             (["--port", port], "ddress already in use"),
+            (["--version", "4.12"], "unknown FastGPT version '4.12': use one of 4.11, 4.14, 4.16"),
         ):
             done = runner.invoke(app, ["serve", *arguments])
             assert done.exit_code == 2, done.stderr
             assert said in done.stderr
+
+
+def test_serving_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Settings] = []
+    monkeypatch.setattr("fastgpt_client.local.run", lambda settings, *_, **__: served.append(settings))
+    for arguments in ([], ["--version", "4.14"]):
+        assert runner.invoke(app, ["serve", *arguments]).exit_code == 0
+    assert [settings.version for settings in served] == ["4.16", "4.14"]
 
 
 @pytest.fixture
@@ -180,6 +190,7 @@ def serving(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     assert process.stderr
     lines = [process.stderr.readline() for _ in range(5)]
     assert "everybody who can reach this machine" in lines[0]
+    assert "FastGPT 4.16" in lines[1]
     assert "shop (chat)" in lines[2]
     url = re.search(r"http://0\.0\.0\.0:(\d+)", lines[1])
     assert url, lines

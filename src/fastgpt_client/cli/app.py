@@ -94,6 +94,9 @@ def serve(
         Path | None,
         typer.Option(help="YAML or JSON file with fixed replies, delays, failures: see docs/local-server.md."),
     ] = None,
+    version: Annotated[
+        str, typer.Option(metavar="4.11|4.14|4.16", help="The FastGPT version that the server stands for.")
+    ] = "4.16",
 ) -> None:
     """Run a FastGPT-compatible server for development and tests."""
     from .serve import run_server
@@ -108,6 +111,7 @@ def serve(
         "embedding_model": embedding_model,
         "embedding_key": embedding_key,
         "script": script,
+        "version": version,
     }
     raise typer.Exit(run_server(host, port, app or [], options))
 

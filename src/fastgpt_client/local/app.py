@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from contextlib import asynccontextmanager
 from functools import partial
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from . import logs, wire
+from . import about, logs, wire
 from .calls import Call, State
-from .completions import completions
+from .completions import SCHEMA, completions
+from .embeddings import embeddings
 from .endpoints import Endpoint
-from .forms import is_form, read_form
 from .knowledge.endpoints import ENDPOINTS as KNOWLEDGE
+from .routing import logger, route, routes
 from .store import DONE, GENERATING, Chat, Record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable
 
+    from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from .settings import AppSpec, Settings
-
-logger: logging.Logger = logging.getLogger("fastgpt_client.local")
 
 _HOME = """<!doctype html><html lang="en"><title>fastgpt-client</title><h1>fastgpt-client local server</h1>
 <p>A FastGPT-compatible server for development and tests. Its API is under <code>/api</code>.</p></html>"""
@@ -41,7 +38,7 @@ _NOT_FOUND = '<!doctype html><html lang="en"><title>404</title><h1>404</h1><p>Th
 
 def init(call: Call, app: AppSpec) -> dict[str, Any]:
     """What a chat window needs to start."""
-    chat = call.store.chat(app.id, call.key)
+    version, chat = call.state.version, call.store.chat(app.id, call.key)
     config: dict[str, Any] = {
         "welcomeText": "",
         "welcomeConfig": {"welcomeText": "", "welcomeQuestions": []},
@@ -50,27 +47,36 @@ def init(call: Call, app: AppSpec) -> dict[str, Any]:
         "questionGuide": {"open": False},
         "ttsConfig": {"type": "web"},
         "whisperConfig": {"open": False, "autoSend": False, "autoTTSResponse": False},
-        "chatInputGuide": {"open": False, "customUrl": ""},
+        "chatInputGuide": version.input_guide({"open": False, "customUrl": "", "textList": []}),
         "instruction": "",
+        "_id": app.id,
     }
     shown = {"name": app.name or app.id, "avatar": "/icon/logo.svg", "intro": app.intro, "type": app.type}
-    return {
-        "chatId": call.key,
-        "title": chat.customTitle or chat.title if chat else "",
-        "variables": chat.variables if chat else {},
-        "chatGenerateStatus": chat.status if chat else DONE,
-        "hasBeenRead": chat.hasBeenRead if chat else True,
-        "app": {"chatConfig": config, "chatModels": [call.state.model.name], **shown, "pluginInputs": []},
-        "appId": app.id,
-    }
+    about_chat: dict[str, Any] = {"chatId": call.key} if "chatId" in call.params else {}
+    if chat is not None:
+        about_chat |= {"title": chat.customTitle or chat.title, "variables": chat.variables, **_status(chat)}
+    elif version.inits_new_chats:
+        about_chat |= {"title": "", "variables": {}, "chatGenerateStatus": DONE, "hasBeenRead": True}
+    models = [call.state.model.name]
+    about_app = {"chatConfig": version.chat_config(config), "chatModels": models, **shown, "pluginInputs": []}
+    return version.init({**about_chat, "app": about_app, "appId": app.id})
 
 
 def _status(chat: Chat) -> dict[str, Any]:
     return {"chatGenerateStatus": chat.status, "hasBeenRead": chat.hasBeenRead}
 
 
-def get_histories(call: Call, app: AppSpec) -> dict[str, Any]:
+def get_histories(call: Call, _: AppSpec | None) -> dict[str, Any]:
     """The chats of an app."""
+    version = call.state.version
+    try:
+        app = call.find_app()
+        if app is None:
+            raise wire.unauthorized_chat()
+    except wire.ApiError:
+        if version.histories_need_app:
+            raise
+        return {"list": [], "total": 0}
     chats = call.store.chats(app.id)
     for name, column in (("source", "source"), ("customUid", "uid")):
         if wanted := call.params.get(name):
@@ -80,18 +86,20 @@ def get_histories(call: Call, app: AppSpec) -> dict[str, Any]:
         column = f"{name.lower()}Time"
         chats = [chat for chat in chats if (low or "") <= wire.iso(getattr(chat, column)) <= (high or "~")]
     rows = [
-        {
-            "chatId": chat.chatId,
-            "updateTime": wire.iso(chat.updateTime),
-            "customTitle": chat.customTitle,
-            "title": chat.title,
-            "top": chat.top,
-            **_status(chat),
-            "appId": app.id,
-        }
+        version.history(
+            {
+                "chatId": chat.chatId,
+                "updateTime": wire.iso(chat.updateTime),
+                "customTitle": chat.customTitle,
+                "title": chat.title,
+                "top": chat.top,
+                **_status(chat),
+                "appId": app.id,
+            }
+        )
         for chat in chats
     ]
-    return {"total": len(rows), "list": call.page(rows)}
+    return version.histories({"total": len(rows), "list": call.page(rows)})
 
 
 def get_history_status(call: Call, app: AppSpec) -> dict[str, Any]:
@@ -132,8 +140,9 @@ def batch_delete(call: Call, app: AppSpec) -> None:
 
 
 def _shown(call: Call, record: Record, *, typed: bool) -> dict[str, Any]:
-    value = record.value
-    if not typed:
+    version = call.state.version
+    value = [version.shown_item(item) for item in record.value]
+    if not typed and not version.v2_types:
         value = [{name: part for name, part in item.items() if name != "type"} for item in value]
     shown: dict[str, Any] = {"_id": record.id, "dataId": record.dataId, "hideInUI": False, "obj": record.obj}
     shown["value"] = value
@@ -145,7 +154,18 @@ def _shown(call: Call, record: Record, *, typed: bool) -> dict[str, Any]:
     if record.duration is not None:
         shown |= {"durationSeconds": record.duration, **record.feedback, "useAgentSandbox": False}
         shown |= {"totalQuoteList": [], "llmModuleAccount": 1}
-    return shown if typed else {**shown, "id": record.dataId}
+        if version.records_tell_nodes:
+            shown |= _told_by_nodes(call, record)
+    return version.record(shown if typed else {**shown, "id": record.dataId})
+
+
+def _told_by_nodes(call: Call, record: Record) -> dict[str, Any]:
+    """The quotes behind an answer, and how much its AI node was told."""
+    answer = call.store.answer(record.appId, record.chatId, record.dataId)
+    nodes = answer.nodes if answer is not None else []
+    found = [call.state.version.found_quote(quote) for node in nodes for quote in node.get("quoteList", [])]
+    previews = [{"historyPreviewLength": len(node["historyPreview"])} for node in nodes if "historyPreview" in node]
+    return {"totalQuoteList": found, **(previews[-1] if previews else {})}
 
 
 def get_records(call: Call, app: AppSpec) -> dict[str, Any]:
@@ -191,18 +211,14 @@ def resume(call: Call, app: AppSpec) -> dict[str, Any]:
     return {"hasBeenRead": True, "chatGenerateStatus": DONE, **status, "records": records}
 
 
-_QUOTE_TEXT = ("q", "a", "updateTime", "tokens")
-
-
 def get_response_data(call: Call, app: AppSpec) -> list[dict[str, Any]]:
     """The nodes of an answer; the texts of their quotes are to be had from `getQuote`."""
-    record = call.store.answer(app.id, call.key, call.params["dataId"])
-    nodes = record.nodes if record else []
+    record = call.store.answer(app.id, call.key, str(call.params.get("dataId")))
+    version = call.state.version
+    nodes = [version.shown_node(node) for node in record.nodes] if record else []
     for node in nodes:
         if "quoteList" in node:
-            node["quoteList"] = [
-                {name: value for name, value in quote.items() if name not in _QUOTE_TEXT} for quote in node["quoteList"]
-            ]
+            node["quoteList"] = [version.found_quote(quote) for quote in node["quoteList"]]
     return nodes
 
 
@@ -222,7 +238,7 @@ def _quotes(call: Call, app: AppSpec) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for _, quote in sorted(found.items()):
         row: dict[str, Any] = {"_id": quote["id"], "q": quote["q"]}
-        if quote.get("a"):
+        if "a" in quote:
             row["a"] = quote["a"]
         updated = quote.get("updateTime") or wire.iso(record.time if record else 0)
         row |= {"history": [], "updateTime": updated, "index": quote["chunkIndex"], "of": quote["collectionId"]}
@@ -239,7 +255,11 @@ def get_quote(call: Call, app: AppSpec) -> list[dict[str, Any]]:
 
 def get_collection_quote(call: Call, app: AppSpec) -> dict[str, Any]:
     """The quotes of one collection."""
-    rows = [{**row, "id": row["_id"]} for row in _quotes(call, app) if row.pop("of") == call.params["collectionId"]]
+    version = call.state.version
+    found = [row for row in _quotes(call, app) if row.pop("of") == call.params["collectionId"]]
+    if version.quotes_need is not None and version.quotes_need not in call.params:
+        found = []
+    rows = [version.quote({**row, "id": row["_id"], "anchor": row["index"]}) for row in found]
     size = call.number("pageSize", 15)
     return {"list": rows[:size], "hasMorePrev": False, "hasMoreNext": len(rows) > size}
 
@@ -247,13 +267,15 @@ def get_collection_quote(call: Call, app: AppSpec) -> dict[str, Any]:
 # --- feedback ---------------------------------------------------------------------------------------------------------
 
 
-def update_feedback(call: Call, app: AppSpec) -> None:
+def update_feedback(call: Call, app: AppSpec) -> dict[str, Any] | None:
     """Like or dislike an answer; a field that is left out takes the judgement back."""
-    record = call.store.answer(app.id, call.key, call.params["dataId"])
-    if record is None:
-        raise wire.ApiError("Chat item not found")
+    version, record = call.state.version, call.store.answer(app.id, call.key, call.params["dataId"])
     names = ("userGoodFeedback", "userBadFeedback")
-    call.store.set_feedback(record, {name: call.params[name] for name in names if name in call.params})
+    if record is not None:
+        call.store.set_feedback(record, {name: call.params[name] for name in names if name in call.params})
+    elif version.feedback_needs_answer:
+        raise wire.ApiError("Chat item not found")
+    return version.feedback_answer
 
 
 def get_feedback_ids(call: Call, app: AppSpec) -> dict[str, Any]:
@@ -283,6 +305,12 @@ def mark_feedback_read(call: Call, app: AppSpec) -> dict[str, Any]:
 
 _ALL = 2**32 - 1
 _ROLES = {"read": 4, "write": 2, "manage": 1, "readChatLog": 8}
+_LOGS_ROLE = "app:permission.name.readChatLog"
+_OLDER_ROLES = {"read": 4, "write": 6, "manage": 7}
+
+
+def _role(name: str, value: int) -> dict[str, Any]:
+    return {"name": f"app:permission.name.{name}", "description": "", "value": value, "checkBoxType": "single"}
 
 
 def _permission() -> dict[str, Any]:
@@ -296,34 +324,37 @@ def _permission() -> dict[str, Any]:
         "ReadChatLogPer",
         "ReadChatLogRole",
     ]
-    roles: dict[str, Any] = {}
-    for name, value in _ROLES.items():
-        box = "multiple" if name == "readChatLog" else "single"
-        roles[name] = {"name": f"app:permission.name.{name}", "description": "", "value": value, "checkBoxType": box}
+    roles = {name: _role(name, value) for name, value in _ROLES.items()}
+    roles["readChatLog"] = {"value": 8, "checkBoxType": "multiple", "name": _LOGS_ROLE, "description": ""}
+    older = {name: _role(name, value) for name, value in _OLDER_ROLES.items()}
     lists = {"roleList": roles, "perList": {"owner": _ALL, **_ROLES}, "rolePerMap": {}}
+    lists |= {"value": _ALL, "_permissionList": older}
     return {"role": _ALL, "isOwner": True, **{f"has{name}": True for name in has}, "permission": _ALL, **lists}
 
 
 def list_apps(call: Call, _: AppSpec | None) -> list[dict[str, Any]]:
     """The apps of the server; folders are not a thing here, so every parent has the same ones."""
+    version = call.state.version
     kinds: Any = call.params.get("type")
     search = str(call.params.get("searchKey") or "").lower()
     return [
-        {
-            "_id": app.id,
-            "parentId": None,
-            "tmbId": logs.TMB_ID,
-            "name": app.name or app.id,
-            "avatar": "/icon/logo.svg",
-            "intro": app.intro,
-            "type": app.type,
-            "updateTime": wire.iso(call.state.started),
-            "permission": _permission(),
-            "inheritPermission": True,
-            "private": True,
-            "sourceMember": logs.MEMBER,
-            "hasInteractiveNode": app.kind in ("select", "form"),
-        }
+        version.app(
+            {
+                "_id": app.id,
+                "parentId": None,
+                "tmbId": logs.TMB_ID,
+                "name": app.name or app.id,
+                "avatar": "/icon/logo.svg",
+                "intro": app.intro,
+                "type": app.type,
+                "updateTime": wire.iso(call.state.started),
+                "permission": version.permission(_permission()),
+                "inheritPermission": True,
+                "private": True,
+                "sourceMember": logs.MEMBER,
+                "hasInteractiveNode": app.kind in ("select", "form"),
+            }
+        )
         for app in call.state.settings.apps
         if (not kinds or app.type in kinds) and search in (app.name or app.id).lower()
     ]
@@ -341,9 +372,10 @@ def stop(call: Call, app: AppSpec) -> dict[str, Any]:
 
 def health(call: Call, _: AppSpec | None) -> dict[str, Any]:
     """Whether a key is good, asked without spending anything."""
-    if call.params["apiKey"] not in call.state.settings.api_keys:
-        raise wire.wrong_key()
-    return {"valid": True, "usagePoints": 0, "maxUsagePoints": -1}
+    if call.params["apiKey"] not in call.state.settings.keys:
+        message = call.state.version.wrong_key_health
+        raise wire.wrong_key() if message is None else wire.ApiError(message)
+    return call.state.version.health({"valid": True, "usagePoints": 0, "maxUsagePoints": -1})
 
 
 # --- routes -----------------------------------------------------------------------------------------------------------
@@ -351,27 +383,30 @@ def health(call: Call, _: AppSpec | None) -> dict[str, Any]:
 
 _TARGET = "appId?:string chatId:string"
 _ENDPOINTS: dict[str, Endpoint] = {
+    "/v1/embeddings": Endpoint(embeddings, about_app=False),
     "/v2/chat/stop": Endpoint(stop, "body", _TARGET),
-    "/core/chat/init": Endpoint(init, "query", _TARGET),
-    "/core/chat/resume": Endpoint(resume, "query", _TARGET),
+    "/core/chat/init": Endpoint(init, "query", _TARGET, verb="get"),
+    "/core/chat/resume": Endpoint(resume, "query", _TARGET, verb="get"),
     "/core/chat/history/getHistories": Endpoint(
         get_histories,
         "body",
         "appId?:string startCreateTime?:string endCreateTime?:string startUpdateTime?:string endUpdateTime?:string",
-        no_app=wire.unauthorized_chat,
+        about_app=False,
     ),
     "/core/chat/history/getHistoryStatus": Endpoint(get_history_status, "body", "appId?:string chatIds:array"),
     "/core/chat/history/markRead": Endpoint(mark_read, "body", _TARGET),
     "/core/chat/history/updateHistory": Endpoint(
-        update_history, "body", f"{_TARGET} title?:string customTitle?:string top?:boolean"
+        update_history, "body", f"{_TARGET} title?:string customTitle?:string top?:boolean", verb="put"
     ),
-    "/core/chat/history/delHistory": Endpoint(delete_history, "query", _TARGET),
-    "/core/chat/history/clearHistories": Endpoint(clear_histories, "query"),
+    "/core/chat/history/delHistory": Endpoint(delete_history, "query", _TARGET, verb="delete"),
+    "/core/chat/history/clearHistories": Endpoint(clear_histories, "query", "appId?:string", verb="delete"),
     "/core/chat/history/batchDelete": Endpoint(batch_delete, "body", "appId?:string chatIds:array"),
     "/core/chat/record/getPaginationRecords": Endpoint(get_records, "body", "appId?:string chatId?:string"),
     "/core/chat/record/getRecords_v2": Endpoint(get_linked_records, "body", "appId?:string chatId?:string"),
-    "/core/chat/record/getResData": Endpoint(get_response_data, "query", "chatId?:string dataId:string"),
-    "/core/chat/record/delete": Endpoint(delete_record, "both", _TARGET),
+    "/core/chat/record/getResData": Endpoint(
+        get_response_data, "query", "appId?:string chatId?:string dataId:string", verb="get"
+    ),
+    "/core/chat/record/delete": Endpoint(delete_record, "both", _TARGET, verb="delete"),
     "/core/chat/record/getQuote": Endpoint(
         get_quote, "body", f"{_TARGET} chatItemDataId:string datasetDataIdList:array collectionIdList:array"
     ),
@@ -392,65 +427,12 @@ _ENDPOINTS: dict[str, Endpoint] = {
         "appId?:string feedbackType?:string errorFilter?:string sources?:array outLinkUids?:array",
     ),
     "/core/app/logs/getUsers": Endpoint(logs.get_users, "body", "appId?:string sources?:array"),
-    "/proApi/core/app/logs/getTotalData": Endpoint(logs.get_totals, "query"),
+    "/proApi/core/app/logs/getTotalData": Endpoint(logs.get_totals, "query", verb="get"),
     "/proApi/core/app/logs/getChartData": Endpoint(logs.get_chart, "body", "appId?:string"),
-    "/support/openapi/health": Endpoint(health, "query", "apiKey:string", about_app=False, needs_key=False),
+    "/common/system/getInitData": Endpoint(about.init_data, "query", about_app=False, needs_key=False, verb="get"),
+    "/support/openapi/health": Endpoint(health, "query", "apiKey:string", about_app=False, needs_key=False, verb="get"),
     **KNOWLEDGE,
 }
-# Old paths that FastGPT 4.16 still answers.
-_OLD = ("getHistories", "updateHistory", "delHistory", "clearHistories")
-_ENDPOINTS.update({f"/core/chat/{name}": _ENDPOINTS[f"/core/chat/history/{name}"] for name in _OLD})
-_OLD_RECORDS = ("getPaginationRecords", "getResData")
-_ENDPOINTS.update({f"/core/chat/{name}": _ENDPOINTS[f"/core/chat/record/{name}"] for name in _OLD_RECORDS})
-_VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-
-async def _call(call: Call, endpoint: Endpoint) -> Response:
-    """Check a request and hand it to its handler."""
-    body, query = call.params, dict(call.request.query_params)
-    call.params = query if endpoint.source == "query" else body or query if endpoint.source == "both" else body
-    if endpoint.source == "body" and not body and "content-type" not in call.request.headers:
-        raise wire.InvalidError([wire.expected("object", "")])  # Next.js takes such a body for a text
-    if issues := wire.check(call.params, endpoint.schema):
-        raise wire.InvalidError(issues)
-    if endpoint.needs_key:
-        call.authorize()
-    app: AppSpec | None = None
-    if endpoint.about_app:
-        # A body where a query belongs must not end at the first app, least of all to delete its chats.
-        app = call.find_app(default=endpoint.source != "query" or not body)
-        if app is None:
-            raise endpoint.no_app()
-    data = endpoint.handler(call, app)
-    if isawaitable(data):
-        data = await data
-    if isinstance(data, Response):
-        return data
-    return wire.answer(call.request, wire.envelope(data), headers=call.headers)
-
-
-def _route(path: str, state: State, work: Callable[[Call], Awaitable[Response]]) -> Route:
-    """A route under `/api`: reads the request, and turns errors into answers."""
-
-    async def handle(request: Request) -> Response:
-        call = Call(state, request, {})
-        try:
-            if is_form(request):
-                call.params, call.files = await read_form(request)
-            else:
-                call.params = await wire.read_json(request)
-            return await work(call)
-        except wire.PlainError as exc:
-            return Response(exc.text, exc.status)
-        except wire.ApiError as exc:
-            return wire.answer(request, exc.payload, exc.status, call.headers)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        except Exception:
-            logger.exception("%s failed", path)
-            return wire.answer(request, wire.ApiError("Internal server error").payload, 500)
-
-    return Route(f"/api{path}", handle, methods=_VERBS)
 
 
 def _no_pro(call: Call) -> Awaitable[Response]:
@@ -467,15 +449,20 @@ def create_app(settings: Settings) -> Starlette:
     """The server as an ASGI application."""
     state = State(settings)
     endpoints = dict(_ENDPOINTS)
-    routes: list[Route] = []
+    found: list[Route] = []
     if not settings.commercial:
         endpoints = {path: endpoint for path, endpoint in endpoints.items() if not path.startswith("/proApi")}
-        routes.append(_route("/proApi/{rest:path}", state, _no_pro))
-    for version in (1, 2):
-        routes.append(_route(f"/v{version}/chat/completions", state, partial(completions, version=version)))
+        found.append(route(state, "/proApi/{rest:path}", _no_pro))
+    runs = {api: f"/v{api}/chat/completions" for api in (1, 2)}
+    for api, path in runs.items():
+        found.append(route(state, path, partial(completions, api=api)))
+    described = {**dict.fromkeys(runs.values(), Endpoint(completions, schema=SCHEMA)), **endpoints}
+    endpoints["/apidoc/systemopenapi.json"] = Endpoint(
+        partial(about.openapi, described), about_app=False, needs_key=False, verb="get"
+    )
     for path, endpoint in endpoints.items():
-        routes.append(_route(path, state, partial(_call, endpoint=endpoint)))
-    routes.append(Route("/", _home))
+        found += routes(state, path, endpoint)
+    found.append(Route("/", _home))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -486,8 +473,8 @@ def create_app(settings: Settings) -> Starlette:
     async def not_found(_: Request, __: Exception) -> Response:
         return HTMLResponse(_NOT_FOUND, 404)
 
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: not_found, 405: not_found})
-    app.add_middleware(_Headers)
+    app = Starlette(routes=found, lifespan=lifespan, exception_handlers={404: not_found, 405: not_found})
+    app.add_middleware(_Headers, request_ids=state.version.request_ids)
     app.state.local = state
     return app
 
@@ -501,8 +488,9 @@ class _Headers:
         (b"referrer-policy", b"strict-origin-when-cross-origin"),
     )
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, request_ids: bool) -> None:
         self._app = app
+        self._request_ids = request_ids
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -514,7 +502,8 @@ class _Headers:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*self._ALWAYS, *message["headers"]]
+                own = [(b"x-request-id", wire.new_id().encode())] if self._request_ids else []
+                message["headers"] = [*self._ALWAYS, *own, *message["headers"]]
             await send(message)
 
         if scope["method"] == "OPTIONS":

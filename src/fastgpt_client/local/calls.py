@@ -14,6 +14,7 @@ from .models import Model, OpenAIModel, Responder
 from .runs import Runs
 from .script import Script
 from .store import Store
+from .versions import VERSIONS, Version
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -30,6 +31,7 @@ class State:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.version: Version = VERSIONS[settings.version]
         self.script: Script = Script.load(settings.script)
         self.store: Store = Store(settings.db)
         self.runs: Runs = Runs(self.store)
@@ -60,6 +62,8 @@ class State:
                 status=429,
             )
         self._window = (since, used + 1)
+        if not self.version.tells_rate_limit:
+            return {}
         return {"x-ratelimit-limit": str(limit), "x-ratelimit-remaining": str(max(0, limit - used - 1))}
 
     async def close(self) -> None:
@@ -86,14 +90,16 @@ class Call:
         self.headers: dict[str, str] = {}
         """What the answer gets, be it good or bad."""
         self._suffix: str | None = None
+        self._bound: str | None = None
 
     def authorize(self) -> None:
         """Check the key; `KEY-APPID` carries an app id too."""
         words = self.request.headers.get("authorization", "").split(" ")
         if len(words) < 2 or not words[1]:
             raise wire.unauthorized()
-        token, keys = words[1], self.state.settings.api_keys
+        token, keys = words[1], self.state.settings.keys
         if token in keys:
+            self._bound = self.state.settings.app_keys.get(token)
             return
         key = next((key for key in keys if token.startswith(f"{key}-")), None)
         suffix = token[len(key) + 1 :] if key is not None else ""
@@ -101,11 +107,13 @@ class Call:
             raise wire.wrong_key()
         self._suffix = suffix
 
-    def find_app(self, *, suffix: bool = False, default: bool = True) -> AppSpec | None:
-        """The app the request is about; `None` when it names none and there is no default."""
+    def find_app(self, *, run: bool = False, default: bool = True) -> AppSpec | None:
+        """The app the request is about; `None` when it names none and there is no default. A key names one for runs."""
         settings = self.state.settings
         lenient = not settings.require_app_id
-        app_id = self.params.get("appId") or (self._suffix if suffix or lenient else None)
+        named = self.params.get("appId")
+        by_key = (self._bound or self._suffix) if run else self._suffix if lenient else None
+        app_id = by_key or named if run and self.state.version.key_decides_app else named or by_key
         if not app_id:
             return settings.apps[0] if lenient and default else None
         app = settings.app(str(app_id))

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from .calls import Call
     from .settings import AppSpec
+    from .versions import Version
 
-_SCHEMA = (
+SCHEMA = (
     "chatId?:string appId?:string messages?:array stream?:boolean detail?:boolean variables?:object metadata?:object"
     " responseChatItemId?:string customUid?:string retainDatasetCite?:boolean showSkillReferences?:boolean"
 )
@@ -67,37 +68,53 @@ class EventStream(Response):
             self._gone()
 
 
-async def completions(call: Call, version: int) -> Response:
-    """Run an app; `version` is 1 or 2."""
-    body = call.params
-    issues = wire.check(body, _SCHEMA) or wire.check_messages(body.get("messages") or [])
-    if issues:
+async def completions(call: Call, api: int) -> Response:
+    """Run an app; `api` is 1 or 2."""
+    body, version = call.params, call.state.version
+    if version.validates and (issues := wire.check(body, SCHEMA) or wire.check_messages(body.get("messages") or [])):
         raise wire.InvalidError(issues)
     try:
         call.authorize()
-        app = call.find_app(suffix=True)
-        if app is None:
-            raise wire.user_error("appId is empty")
+        app = _app(call, version)
+        if not wire.is_list(body.get("messages") or []):
+            raise wire.ApiError("messages is not array")
         call.headers = call.state.count_request()
-        return await _run(call, app, version)
+        return await _run(call, app, api)
     except wire.ApiError as exc:
-        if not body.get("stream") or exc.status == 429:
+        if not body.get("stream") or exc.payload["code"] == 429:
             raise
         return EventStream(_aiter(_frame("error", exc.frame)), call.headers)
 
 
-async def _run(call: Call, app: AppSpec, version: int) -> Response:
-    body, store, state = call.params, call.store, call.state
+def _app(call: Call, version: Version) -> AppSpec:
+    try:
+        app = call.find_app(run=True)
+    except wire.ApiError:
+        if version.unknown_app is None:
+            raise
+        raise wire.ApiError(version.unknown_app) from None
+    if app is None:
+        raise wire.user_error(version.no_app)
+    return app
+
+
+async def _run(call: Call, app: AppSpec, api: int) -> Response:
+    body, store, state, version = call.params, call.store, call.state, call.state.version
     question, system, sent = _messages(body.get("messages") or [], app)
-    chat_id = (body.get("chatId") or "").strip() or wire.new_id()
+    given = body.get("chatId") or ""
+    made = not str(given).strip()
+    chat_id = wire.new_id() if made else str(given).strip()
     recorded = chat_id != NO_RECORD
     chat = store.chat(app.id, chat_id) if recorded else None
-    if (chat is not None and chat.status == GENERATING) or state.runs.get(app.id, chat_id):
+    busy = (chat is not None and chat.status == GENERATING) or state.runs.get(app.id, chat_id) is not None
+    if busy and version.checks_runs:
         raise wire.chat_is_generating()
     records = store.records(app.id, chat_id) if recorded else []
-    data_id = body.get("responseChatItemId") or wire.new_id(16)
+    data_id = str(body.get("responseChatItemId") or wire.new_id(16))
     if any(record.dataId == data_id for record in records):
-        raise wire.user_error(f"Chat dataId already exists: {data_id}")
+        if version.checks_runs:
+            raise wire.user_error(f"Chat dataId already exists: {data_id}")
+        data_id = wire.new_id(16)
     pending = _pending(records[-1].value) if records else None
 
     message = "\n".join(item["text"]["content"] for item in question if "text" in item)
@@ -116,12 +133,14 @@ async def _run(call: Call, app: AppSpec, version: int) -> Response:
         return _http(turn.rule.http)
 
     title = _title(app, message) if recorded and chat is None else None
+    sent_title = title if version.sends_titles else None
     if recorded:
         store.begin(
             app.id,
             chat_id,
             data_id,
             None if pending else question,
+            question_id=wire.new_id() if version.own_question_ids else data_id,
             title=title or "",
             uid=body.get("customUid"),
             source_name=_OWNER,
@@ -131,14 +150,17 @@ async def _run(call: Call, app: AppSpec, version: int) -> Response:
     detail = bool(body.get("detail")) or app.kind == "plugin"
     if not body.get("stream"):
         await run.done()
-        return _whole(call, run, version, detail, title)
-    chunks = _stream(run, version, detail, title, state.settings.heartbeat)
+        told = given if not made else chat_id if api in version.tells_new_ids else ""
+        return _whole(call, run, api, detail, sent_title, told)
+    chunks = _stream(run, version, api, detail, sent_title, state.settings.heartbeat)
     # A v1 run ends when nobody listens any more, a v2 run goes on.
-    return EventStream(chunks, {**_STREAM_HEADERS, **call.headers}, run.stop if version == 1 else None)
+    return EventStream(chunks, {**_STREAM_HEADERS, **call.headers}, run.stop if api == 1 else None)
 
 
 def _messages(messages: list[dict[str, Any]], app: AppSpec) -> tuple[list[dict[str, Any]], list[str], list[Any]]:
     """The question as a record holds it, the system prompts, and the messages before."""
+    if wire.check_messages(messages):
+        raise wire.ApiError("User question is empty")
     last = max((index for index, message in enumerate(messages) if message["role"] == "user"), default=None)
     if last is None:
         if app.kind != "plugin":
@@ -191,39 +213,47 @@ def _http(answer: dict[str, Any]) -> Response:
 # --- whole answers ----------------------------------------------------------------------------------------------------
 
 
-def _whole(call: Call, run: Run, version: int, detail: bool, title: str | None) -> Response:
+def _whole(call: Call, run: Run, api: int, detail: bool, title: str | None, chat_id: str | int) -> Response:
+    version = call.state.version
     if run.cut:
         return EventStream(_aiter([b'{"id":"', None]), {"content-type": "application/json; charset=utf-8"})
     if run.failure is not None:
-        failure = {"code": 500, "statusText": "error", "data": None, **run.failure}
+        failure = {"code": 500, "statusText": version.plain_name, "data": None, **run.failure}
         return wire.answer(call.request, failure, 500, call.headers)
     payload: dict[str, Any] = {}
     if detail:
-        payload |= {"responseData": run.nodes, "newVariables": run.turn.shown_variables}
+        nodes = [version.shown_node(node) for node in run.nodes]
+        payload |= {"responseData": nodes, "newVariables": run.turn.shown_variables}
     if title is not None:
         payload["title"] = title
-    if run.error is not None:
+    if run.error is not None and version.tells_errors:
         payload["error"] = run.error
-    message: dict[str, Any] = {"role": "assistant"}
-    items = run.items[run.start :]
-    texts = [item["text"]["content"] for item in items if "text" in item]
-    if detail and any("text" not in item for item in items):
-        message["content"] = [_item(item, version) for item in items]
-    elif texts or not items:
-        message["content"] = "\n".join(texts)
-    if run.reasoning:
-        message["reasoning_content"] = run.reasoning
-    choice = {"message": message, "finish_reason": "stop", "index": 0}
-    payload |= {"id": run.chat_id, "model": "", "usage": wire.USAGE, "choices": [choice]}
+    choice = {"message": _message(run, version, api, detail), "finish_reason": "stop", "index": 0}
+    payload |= {"id": chat_id, "model": "", "usage": wire.USAGE, "choices": [choice]}
     return wire.answer(call.request, payload, headers=call.headers)
 
 
-def _item(item: dict[str, Any], version: int) -> dict[str, Any]:
-    """An item of an answer: v2 leaves out the type, neither shows how an interactive node goes on."""
-    if "interactive" in item:
-        shown = {name: item["interactive"][name] for name in ("type", "params")}
-        item = {**item, "interactive": shown}
-    return item if version == 1 else {name: value for name, value in item.items() if name != "type"}
+def _message(run: Run, version: Version, api: int, detail: bool) -> dict[str, Any]:
+    """The message of a whole answer: its content is a text, with detail a list where that does not say it all."""
+    message: dict[str, Any] = {"role": "assistant"}
+    items = run.items[run.start :]
+    texts = [item["text"]["content"] for item in items if "text" in item]
+    in_items = detail and version.reasoning != "field"
+    listed = [item for item in items if version.shows_interactive or "interactive" not in item]
+    if run.reasoning and in_items:
+        listed = [{"type": "reasoning", "reasoning": {"content": run.reasoning}}, *listed]
+    if not items and version.always_content:
+        listed = [{"type": "text", "text": {"content": ""}}]
+    if detail and (any("text" not in item for item in listed) or (not items and version.always_content)):
+        shown = [version.shown_item(item, whole=True) for item in listed]
+        if api == 2 and not version.v2_types:
+            shown = [{name: value for name, value in item.items() if name != "type"} for item in shown]
+        message["content"] = shown
+    elif texts or not items or version.always_content:
+        message["content"] = "\n".join(texts)
+    if run.reasoning and not in_items and version.reasoning != "item":
+        message["reasoning_content"] = run.reasoning
+    return message
 
 
 # --- streams ----------------------------------------------------------------------------------------------------------
@@ -242,13 +272,14 @@ async def _aiter(chunks: Iterator[bytes] | list[bytes | None]) -> AsyncIterator[
 
 
 async def _stream(
-    run: Run, version: int, detail: bool, title: str | None, heartbeat: float
+    run: Run, version: Version, api: int, detail: bool, title: str | None, heartbeat: float
 ) -> AsyncIterator[bytes | None]:
     def shown(step: Step) -> Iterator[bytes]:
         """Without detail there are only answers, and they are not named."""
-        answers = step.event in ("answer", "fastAnswer")
-        if answers or (detail and not (version == 1 and step.event == "flowNodeResponse")):
-            yield from _frame(step.event if detail else None, wire.answer_frame(step.data) if answers else step.data)
+        if step.event in ("answer", "fastAnswer"):
+            yield from _frame(step.event if detail else None, wire.answer_frame(step.data))
+        elif detail and not (api == 1 and step.event == "flowNodeResponse"):
+            yield from _frame(step.event, version.shown_event(step.event, step.data))
 
     if title is not None:
         for chunk in shown(Step("chatTitle", {"title": title})):
@@ -267,8 +298,8 @@ async def _stream(
     ending = [*shown(Step("workflowDuration", {"durationSeconds": run.duration}))]
     name = "answer" if detail else None
     ending += _frame(name, wire.answer_frame({"content": None}, "stop"))
-    if detail and version == 1:
-        ending += _frame("flowResponses", run.nodes)
-    ending += _frame(name, b"[DONE]")
-    for chunk in ending:
+    done = [*_frame(name, b"[DONE]")]
+    nodes = [version.shown_node(node) for node in run.nodes]
+    responses = [*_frame("flowResponses", nodes)] if detail and api == 1 else []
+    for chunk in (*ending, *responses, *done) if version.done_is_last else (*ending, *done, *responses):
         yield chunk

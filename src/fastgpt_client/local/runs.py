@@ -120,32 +120,30 @@ class Run:
 
 
 class Runs:
-    """The runs of a server; a chat has one at a time."""
+    """The runs of a server."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._active: dict[tuple[str, str], Run] = {}
-        self._unrecorded: set[Run] = set()
+        self._active: set[Run] = set()
 
     def get(self, app: str, chat_id: str) -> Run | None:
-        """The run of a chat."""
-        return self._active.get((app, chat_id))
+        """The run of a chat; what leaves no trace is nobody's."""
+        if chat_id == NO_RECORD:
+            return None
+        return next((run for run in self._active if (run.turn.app.id, run.chat_id) == (app, chat_id)), None)
 
     def start(self, turn: Turn, chat_id: str, data_id: str, earlier: list[dict[str, Any]]) -> Run:
         """Start one."""
         run = Run(self, turn, chat_id, data_id, earlier)
-        if chat_id == NO_RECORD:
-            self._unrecorded.add(run)
-        else:
-            self._active[turn.app.id, chat_id] = run
+        self._active.add(run)
         return run
 
     def end(self, run: Run) -> None:
         """A run has ended: store what it said, unless the chat was deleted meanwhile."""
-        self._unrecorded.discard(run)
-        app = run.turn.app.id
-        if self._active.pop((app, run.chat_id), None) is None:
+        self._active.discard(run)
+        if run.chat_id == NO_RECORD:
             return
+        app = run.turn.app.id
         earlier = self._store.answer(app, run.chat_id, run.data_id)
         self._store.finish(
             app,
@@ -161,7 +159,7 @@ class Runs:
 
     async def stop_all(self) -> None:
         """Stop everything; the answers so far are stored."""
-        runs = [*self._active.values(), *self._unrecorded]
+        runs = [*self._active]
         for run in runs:
             run.stop()
         for run in runs:

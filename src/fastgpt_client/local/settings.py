@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from .versions import VERSIONS
+
 KINDS = ("chat", "select", "form", "plugin")
 DEFAULT_KEY = "fastgpt-local"
 
@@ -54,10 +56,12 @@ _DEFAULT_APPS = ("local-app", "select-app:select", "form-app:form", "plugin-app:
 class Settings:
     """Everything that can be set on a local server.
 
+    `app_keys` are keys that belong to one app, as FastGPT made them before 4.15: the key and the app's id.
     `rate_limit` is in requests a minute; `delay` the pause between two pieces of an answer; `require_app_id` asks for
     an app id as FastGPT 4.16 does instead of falling back to the first app; `commercial` answers the commercial
-    endpoints (log charts); `embedding_url` is an OpenAI-compatible endpoint for vectors; `training_delay` the seconds
-    that each step of indexing a chunk takes.
+    endpoints (log charts); `version` is the FastGPT version that the server stands for: "4.11", "4.14" or "4.16";
+    `embedding_url` is an OpenAI-compatible endpoint for vectors; `training_delay` the seconds that each step of
+    indexing a chunk takes.
     """
 
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -76,6 +80,8 @@ class Settings:
     delay: float = 0.005
     require_app_id: bool = False
     commercial: bool = True
+    version: str = "4.16"
+    app_keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     def __post_init__(self) -> None:
         # Lists, and apps written as text, are welcome.
@@ -84,8 +90,12 @@ class Settings:
         specs = tuple(AppSpec.parse(app) if isinstance(app, str) else app for app in apps)
         if len({app.id for app in specs}) < len(specs):
             raise ValueError("two apps have the same id")
-        if not all(keys):
+        if not all((*keys, *self.app_keys)):
             raise ValueError("an API key must not be empty")
+        if self.version not in VERSIONS:
+            raise ValueError(f"unknown FastGPT version {self.version!r}: use one of {', '.join(VERSIONS)}")
+        if stray := [app for app in self.app_keys.values() if app not in {spec.id for spec in specs}]:
+            raise ValueError(f"app_keys name an app that the server does not have: {stray[0]!r}")
         if self.heartbeat <= 0:
             raise ValueError("heartbeat must be more than 0 seconds")
         if self.rate_limit is not None and self.rate_limit < 1:
@@ -94,6 +104,11 @@ class Settings:
             raise ValueError("training_delay must be 0 seconds or more")
         object.__setattr__(self, "api_keys", keys or (DEFAULT_KEY,))
         object.__setattr__(self, "apps", specs)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys that are accepted."""
+        return (*self.api_keys, *self.app_keys)
 
     def app(self, app_id: str) -> AppSpec | None:
         """The app with this id."""

@@ -161,6 +161,7 @@ class Store:
         data_id: str,
         question: list[dict[str, Any]] | None,
         *,
+        question_id: str,
         title: str,
         uid: str | None,
         source_name: str,
@@ -180,10 +181,13 @@ class Store:
             if metadata is not None:
                 self.update_chat(app, chat, metadata=_json(metadata))
             if question is not None:
-                rows: list[tuple[str, float, Any]] = [("Human", now, question), ("AI", now + 0.001, [])]
+                rows: list[tuple[str, str, float, Any]] = [
+                    (question_id, "Human", now, question),
+                    (data_id, "AI", now + 0.001, []),
+                ]
                 self._db.executemany(
                     "INSERT INTO records (id, appId, chatId, dataId, obj, time, value) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    [(object_id(), app, chat, data_id, obj, when, _json(value)) for obj, when, value in rows],
+                    [(object_id(), app, chat, own_id, obj, when, _json(value)) for own_id, obj, when, value in rows],
                 )
 
     def finish(

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _ALPHABET = string.ascii_letters + string.digits
-MAX_BODY = 10 * 1024 * 1024
 
 
 def new_id(length: int = 24) -> str:
@@ -237,13 +236,13 @@ def check_messages(messages: list[Any]) -> list[dict[str, Any]]:
 # --- requests and answers ---------------------------------------------------------------------------------------------
 
 
-async def read_json(request: Request) -> dict[str, Any]:
+async def read_json(request: Request, max_size: int | None) -> dict[str, Any]:
     """The JSON object in a body; no body is an empty one."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise PlainError(413, "Body exceeded 10mb limit")
+        if max_size is not None and len(body) > max_size:
+            raise PlainError(413, f"Body exceeded {max_size >> 20}mb limit")
     if not body.strip():
         return {}
     try:

@@ -234,8 +234,10 @@ async def _call_tool(index: int, tool: dict[str, Any], parent: str, children: li
         "response": "",
     }
 
+    event_id = new_id()
+
     def step(event: str, **change: str) -> Step:
-        return Step(event, {"responseValueId": call["id"], "tool": {**call, **change}})
+        return Step(event, {"eventId": event_id, "tool": {**call, **change}})
 
     yield step("toolCall")
     for piece in pieces_of(params):
@@ -259,6 +261,7 @@ async def _search(turn: Turn, quotes: list[dict[str, Any]]) -> AsyncGenerator[St
         "datasetSearchNode",
         "ds",
         totalPoints=0,
+        query=turn.question,
         datasetQueries=[turn.question],
         embeddingModel="local-embedding",
         embeddingTokens=len(turn.question),

@@ -18,21 +18,31 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 PATHS = re.compile(
-    r"/api/(v[12]/chat/|core/chat/|core/app/list|core/app/logs/|proApi/core/app/logs/|support/openapi/health|core/nope"
-    r"|core/dataset/)"
+    r"/api/(v[12]/chat/|core/chat/|core/app/(list|logs/|getChatLogs)|proApi/core/app/logs/|support/openapi/health"
+    r"|common/system/getInitData|v1/embeddings|core/nope|core/dataset/)"
 )
-LEFT_OUT = re.compile("app-logs-exportLogs")  # an endpoint the local server does not have
+LEFT_OUT = re.compile(
+    "app-logs-exportLogs|.*presign|inputGuide|v1-folder-app"
+)  # endpoints that are replayed elsewhere, or not here
 ORDER = [
-    r"hist-seed",
+    r"hist\d?-seed|item-seed|quote-fresh-seed|absent-chatId-seed",
     r"v\d-chat-multi",
-    r"v\d-(?!chat-resume)",
+    r"v\d-(?!chat-resume|\w+-pending|\w+-answered)",
+    r"v\d-\w+-pending-1",
+    r"v\d-\w+-pending-records",
+    r"v\d-\w+-pending-2",
+    r"v\d-\w+-answered-records",
     r"app-logs-getUsers",
     r"customUid",
-    r"chat-init|chat-.*getHistories|chat-.*[rR]ecord|chat-.*ResData",
+    r"chat-init|chat-.*getHistories|chat-(?!getRecords_v2).*[rR]ecord|chat-.*ResData",
     r"chat-.*updateHistory",
     r"chat-history-after-update",
     r"chat-history-markRead",
+    r"feedback-(?!update)",
+    r"chat-getRecords_v2",
     r"feedback-",
+    r"item-delete",
+    r"item-after-delete",
     r"record-delete",
     r"v2-chat-resume",
     r"chat-.*delHistory",
@@ -79,7 +89,8 @@ def main(folder: Path) -> None:
         recorded = json.loads(file.read_text(encoding="utf-8"))
         request, response = recorded["request"], recorded["response"]
         url = urlsplit(request["url"])
-        if not PATHS.match(url.path) or LEFT_OUT.match(file.name):
+        later = "/core/dataset/" in url.path and folder.name != "4.16.0"  # knowledge bases answer as 4.16 does
+        if later or not PATHS.match(url.path) or LEFT_OUT.match(file.name):
             continue
         headers = {name.lower(): value for name, value in response["headers"]}
         sent = {

@@ -10,8 +10,10 @@ import gc
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +28,7 @@ from server import BURST_EVENTS, FRAME, PACED_EVENTS, STREAM_END
 KEY = "sk-benchmark"
 MESSAGES: Any = [{"role": "user", "content": "Hello!"}]
 HELD_STREAMS = 500
+UPLOAD_MB = 200
 
 Costs: TypeAlias = dict[str, float]
 """Contender → cost of one unit (µs, ms, KB, MB), of one round."""
@@ -201,6 +204,48 @@ class AsyncHttpx2:
 SYNC: dict[str, Any] = {"ours": Ours, "openai": OpenAI, "httpx2": Httpx2}
 ASYNC: dict[str, Any] = {"ours": AsyncOurs, "openai": AsyncOpenAI, "httpx2": AsyncHttpx2}
 
+# Contenders, a large file: a form with a field `data` and the file, read from disk ------------------------------------
+
+
+class Uploader:
+    def __init__(self, url: str, mode: str) -> None:
+        from fastgpt_client import DatasetClient
+
+        self.client = DatasetClient(KEY, url, max_retries=0, headers={"x-bench": mode})
+        self.close = self.client.close
+
+    def upload(self, path: str) -> int:
+        return self.client.create_file_collection("d", path).status_code
+
+
+class Httpx2Uploader(Httpx2):
+    def upload(self, path: str) -> int:
+        with open(path, "rb") as file:
+            files = {"file": ("large.txt", file, "text/plain")}
+            return self.client.post(self.url, data={"data": '{"datasetId":"d"}'}, files=files).status_code
+
+
+class AsyncUploader:
+    def __init__(self, url: str, mode: str) -> None:
+        from fastgpt_client import AsyncDatasetClient
+
+        self.client = AsyncDatasetClient(KEY, url, max_retries=0, headers={"x-bench": mode})
+        self.close = self.client.close
+
+    async def upload(self, path: str) -> int:
+        return (await self.client.create_file_collection("d", path)).status_code
+
+
+class AsyncHttpx2Uploader(AsyncHttpx2):
+    async def upload(self, path: str) -> int:
+        with open(path, "rb") as file:  # noqa: ASYNC230  # as its users do it
+            files = {"file": ("large.txt", file, "text/plain")}
+            return (await self.client.post(self.url, data={"data": '{"datasetId":"d"}'}, files=files)).status_code
+
+
+UPLOADERS: dict[str, Any] = {"ours": Uploader, "httpx2": Httpx2Uploader}
+ASYNC_UPLOADERS: dict[str, Any] = {"ours": AsyncUploader, "httpx2": AsyncHttpx2Uploader}
+
 # CPU per unit, contenders in turn -------------------------------------------------------------------------------------
 
 Work: TypeAlias = Callable[[], int]
@@ -282,6 +327,74 @@ async def at_once(call: Callable[[], Coroutine[Any, Any, int]], count: int, widt
         return sum([await call() for _ in todo])
 
     return sum(await asyncio.gather(*(worker() for _ in range(width))))
+
+
+@contextmanager
+def large_file() -> Iterator[str]:
+    with tempfile.NamedTemporaryFile(suffix=".txt") as file:
+        for _ in range(UPLOAD_MB):
+            file.write(os.urandom(1024) * 1024)
+        file.flush()
+        yield file.name
+
+
+def upload_case(url: str, rounds: int) -> Iterator[Costs]:
+    with large_file() as path, ExitStack() as stack:
+        works: dict[str, Work] = {}
+        for name, kind in UPLOADERS.items():
+            contender = kind(url, "upload")
+            stack.callback(contender.close)
+            works[name] = partial(contender.upload, path)
+        yield from in_turn(works, UPLOAD_MB, 1e-3, rounds)
+
+
+def async_upload_case(url: str, rounds: int) -> Iterator[Costs]:
+    with large_file() as path, ExitStack() as stack:
+        works: dict[str, Work] = {}
+        for name, kind in ASYNC_UPLOADERS.items():
+            runner, contender = stack.enter_context(in_loop(kind, url, "upload"))
+            works[name] = partial(run_once, runner, partial(contender.upload, path))
+        yield from in_turn(works, UPLOAD_MB, 1e-3, rounds)
+
+
+def upload_memory_case(url: str, rounds: int) -> Iterator[Costs]:
+    """MB that a process grows by at most while it sends the file."""
+    with large_file() as path:
+        for _ in range(min(rounds, 5)):
+            costs: Costs = {}
+            for name in ("ours", "ours async", "httpx2"):
+                command = [sys.executable, __file__, "upload", name, url, path]
+                costs[name] = float(subprocess.check_output(command, text=True)) / 1024
+            yield costs
+
+
+def memory_of_upload(name: str, url: str, path: str) -> None:
+    """Print how many KB this process grows by at most for an upload, after a small one."""
+    kinds, runner = (UPLOADERS, None) if name in UPLOADERS else (ASYNC_UPLOADERS, asyncio.Runner())
+    contender = kinds[name.split()[0]](url, "upload")
+
+    def upload(path: str) -> None:
+        if runner is None:
+            contender.upload(path)
+        else:
+            runner.run(contender.upload(path))
+
+    upload(__file__)
+    gc.collect()
+    if sys.platform == "linux":
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = peak()
+    upload(path)
+    print(peak() - before, flush=True)
+    os._exit(0)
+
+
+def peak() -> float:
+    """The most resident memory that this process had, in KB."""
+    if sys.platform == "linux":  # what getrusage says there may be the peak of the parent
+        status = Path("/proc/self/status").read_text()
+        return float(status.partition("VmHWM:")[2].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def decode_case(url: str, rounds: int) -> Iterator[Costs]:
@@ -466,7 +579,12 @@ CASES = {
     "response": Case("import + first response", "ms", lambda url, rounds: process_case(RESPONSES, url, rounds)),
     "decode": Case("decode in memory", "µs per event", decode_case),
     "size": Case("installed", "MB", size_case),
+    "upload": Case("sync upload of 200 MB", "ms per MB", upload_case),
+    "upload-async": Case("async upload of 200 MB", "ms per MB", async_upload_case),
+    "upload-memory": Case("growth during an upload of 200 MB", "MB", upload_memory_case),
 }
 
 if __name__ == "__main__":
+    if sys.argv[1] == "upload":
+        memory_of_upload(*sys.argv[2:])
     asyncio.run(memory_per_stream(sys.argv[1], sys.argv[2]))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-Step = bytes | float | str  # bytes to send, seconds to wait, "reset" or "close"
+Step = bytes | float | str  # bytes to send, seconds to wait, "reset", "close", or "body": now read the request's body
 
 
 def http(
@@ -58,10 +58,14 @@ def completion(text: str = "hi", **more: Any) -> bytes:
 
 
 class Wire:
-    """Answers the n-th request with the n-th script; the last script answers all further ones."""
+    """Answers the n-th request with the n-th script; the last script answers all further ones.
 
-    def __init__(self, *scripts: list[Step], tls: ssl.SSLContext | None = None) -> None:
+    A request is read whole before it is answered, unless ``heads``: then the steps begin after its head.
+    """
+
+    def __init__(self, *scripts: list[Step], tls: ssl.SSLContext | None = None, heads: bool = False) -> None:
         self.scripts = list(scripts)
+        self._heads = heads
         self._tls = tls
         self.requests: list[bytes] = []
         self.hung_up = threading.Event()  # a client closed a connection that was being answered
@@ -93,7 +97,7 @@ class Wire:
             if self._tls is not None:
                 connection = self._tls.wrap_socket(connection, server_side=True)
                 self._open.append(connection)
-            while request := _read_request(connection):
+            while request := _read_request(connection, head_only=self._heads):
                 with self._lock:
                     self.requests.append(request)
                     script = self.scripts[min(len(self.requests), len(self.scripts)) - 1]
@@ -107,6 +111,8 @@ class Wire:
                     elif step == "close":
                         connection.close()
                         return
+                    elif step == "body":
+                        self.requests[-1] = _read_body(connection, request)
                     elif isinstance(step, float):
                         self._wait(connection, step)
         except OSError:
@@ -133,23 +139,51 @@ class Wire:
             connection.close()
 
 
-def _read_request(connection: socket.socket) -> bytes:
+def _read_request(connection: socket.socket, *, head_only: bool) -> bytes:
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(65536)
         if not piece:
             return b""
         data += piece
-    head, _, body = data.partition(b"\r\n\r\n")
+    return data if head_only else _read_body(connection, data)
+
+
+def _read_body(connection: socket.socket, data: bytes) -> bytes:
+    head, _, rest = data.partition(b"\r\n\r\n")
+    body = bytearray(rest)
+    chunked = b"\r\ntransfer-encoding: chunked" in head.lower()
     length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
+    while len(body) < length or (chunked and not body.endswith(b"0\r\n\r\n")):
+        piece = connection.recv(1024 * 1024)
+        if not piece:
+            raise OSError("the client hung up")
+        body += piece
+    return head + b"\r\n\r\n" + bytes(body)
+
+
+def body_of(request: bytes) -> bytes:
+    """The body of a request that came, without its chunks."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    if b"\r\ntransfer-encoding: chunked" not in head.lower():
+        return body
+    found = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        found += body[: int(size, 16)]
+        body = body[int(size, 16) + 2 :]
+    return found
+
+
+def headers_of(request: bytes) -> dict[str, str]:
+    """The headers of a request that came, by their names in small letters."""
+    lines = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+    return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
 
 
 @contextmanager
-def wire(*scripts: list[Step], tls: ssl.SSLContext | None = None) -> Iterator[Wire]:
-    server = Wire(*scripts, tls=tls)
+def wire(*scripts: list[Step], tls: ssl.SSLContext | None = None, heads: bool = False) -> Iterator[Wire]:
+    server = Wire(*scripts, tls=tls, heads=heads)
     try:
         yield server
     finally:

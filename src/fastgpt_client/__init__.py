@@ -1,5 +1,7 @@
 """The Python SDK for FastGPT. See README.md."""
 
+from ._download import FileResponse
+from ._files import Upload
 from ._response import ChatResponse, Response
 from ._session import Options, Timeout
 from ._version import __version__
@@ -73,6 +75,7 @@ from .helpers import (
     is_data_url,
     iter_stream_events,
 )
+from .models.chat import UploadedFile
 
 __all__ = [
     "NO_HISTORY",
@@ -102,6 +105,7 @@ __all__ = [
     "FastGPTError",
     "FastGPTInteractiveEvent",
     "FastGPTStreamEvent",
+    "FileResponse",
     "FlowNodeResponseEvent",
     "FlowNodeStatusEvent",
     "FlowResponsesEvent",
@@ -131,6 +135,8 @@ __all__ = [
     "UnexpectedResponseError",
     "UnknownEvent",
     "UpdateVariablesEvent",
+    "Upload",
+    "UploadedFile",
     "ValidationError",
     "WorkflowDurationEvent",
     "WrongKeyKindError",

@@ -20,10 +20,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from ._call import Call
+from ._download import FileResponse
 from ._flow import Flow, exchange
 from ._response import Response
 
 if TYPE_CHECKING:
+    from ._files import Form
     from ._io import AsyncIO, FlowIO, SyncIO
     from ._session import Options, Session
 
@@ -59,10 +61,11 @@ class Api(Lender[IO]):
         *,
         idempotent: bool | None = None,
         params: Mapping[str, object] | None = None,
+        form: Form | None = None,
     ) -> Call[Response[T]]:
         """A call that is answered with FastGPT's envelope around ``payload``; GET and DELETE carry a query.
 
-        ``params`` is a query besides the body.
+        ``params`` is a query besides the body; ``form`` has the files that go with the body.
         """
         given = without_none(arguments)
         query = method in ("GET", "DELETE")
@@ -72,7 +75,31 @@ class Api(Lender[IO]):
             read=lambda answer: Response(answer, payload),
             params=given if query else without_none(params or {}),
             body=None if query else given,
+            form=form,
             idempotent=method in ("GET", "PUT", "DELETE") if idempotent is None else idempotent,
+            options=options,
+        )
+
+    def _download(
+        self,
+        method: str,
+        path: str,
+        arguments: Mapping[str, object],
+        options: Options,
+        *,
+        idempotent: bool = True,
+    ) -> Call[FileResponse]:
+        """A call that is answered with a file."""
+        given = without_none(arguments)
+        query = method == "GET"
+        return Call(
+            method=method,
+            path=path,
+            read=FileResponse,
+            params=given if query else {},
+            body=None if query else given,
+            download=True,
+            idempotent=idempotent,
             options=options,
         )
 

@@ -21,6 +21,7 @@ from .errors import APIConnectionError, APIError, ArgumentError, RateLimitError
 
 if TYPE_CHECKING:
     from ._call import Call
+    from ._files import Content
     from ._response import ChatResponse
     from ._session import Session, Timeout
 
@@ -39,7 +40,7 @@ class Send(msgspec.Struct, frozen=True):
     url: str
     params: dict[str, Any]
     headers: dict[str, str]
-    content: bytes | None
+    content: bytes | Content | None
     stream: bool
     timeout: Timeout
     session: Session
@@ -61,12 +62,23 @@ class Collect(msgspec.Struct, frozen=True):
     response: ChatResponse
 
 
-Step: TypeAlias = Send | Read | Sleep | Collect
+class Together(msgspec.Struct, frozen=True):
+    """Carry out these flows, ``at_once`` of them at a time. The outcome is the list of their results; or the first
+    failure (not raised), after which no further one begins.
+    """
+
+    flows: list[Flow[Any]]
+    at_once: int
+
+
+Step: TypeAlias = Send | Read | Sleep | Collect | Together
 Flow: TypeAlias = Generator[Step, Any, R]
 
 
 def exchange(call: Call[R], session: Session) -> Flow[R]:
     """Send a call until it is answered or cannot be, and read the answer."""
+    if call.target is not None:
+        session = session.elsewhere(call.target.url)
     known = session.forms.get(call.path)
     forms = (known,) if known else (Form(call.method, call.path), *OLDER_FORMS.get(call.path, ()))
     for form in forms:
@@ -78,8 +90,8 @@ def exchange(call: Call[R], session: Session) -> Flow[R]:
             if isinstance(outcome, Answer):
                 outcome = outcome if _goes_on(call, outcome) else (yield Read(outcome))
             if isinstance(outcome, Answer):
-                _log(form, outcome.http.status_code, started, attempt)
-                if _unknown_path(outcome) and form is not forms[-1]:
+                _log(request, outcome.http.status_code, started, attempt)
+                if _unknown_path(outcome) and form is not forms[-1] and _sendable(request):
                     break
                 try:
                     if outcome.http.status_code >= 400:
@@ -93,9 +105,9 @@ def exchange(call: Call[R], session: Session) -> Flow[R]:
                     return result
                 wait = retry_after(outcome.http.headers)
             else:
-                _log(form, type(outcome).__name__, started, attempt)
+                _log(request, type(outcome).__name__, started, attempt)
                 failure, wait = outcome, None
-            delay = _delay(call, session, failure, attempt, wait)
+            delay = _delay(call, session, failure, attempt, wait) if _sendable(request) else None
             if delay is None:
                 raise failure
             yield Sleep(delay)
@@ -113,20 +125,27 @@ def build(call: Call[Any], form: Form, session: Session) -> Send:
     if form.arguments == "both":
         params = body = {**params, **(body or {})}
     headers = session.headers_of(options)
-    content = None
+    content: bytes | Content | None = None
+    url = f"{session.base_url}/api{form.path}"
+    if call.target is not None:
+        headers, content, url = {**headers, **call.target.headers}, call.target.content, call.target.url
     if body is not None:
         try:
-            content = _json.encode(body)
+            text = _json.encode(body)
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"an argument cannot be sent as JSON: {error}") from error
+        content = text if call.form is None else call.form.with_data(text)
+    if isinstance(content, bytes):
         headers = {**headers, "content-type": "application/json"}
+    elif content is not None:
+        headers = {**content.headers, **headers}
     return Send(
         method=form.method,
-        url=f"{session.base_url}/api{form.path}",
+        url=url,
         params={name: _query(value) for name, value in params.items()},
         headers=headers,
         content=content,
-        stream=call.stream,
+        stream=call.stream or call.download,
         timeout=session.timeout_of(options),
         session=session,
     )
@@ -139,8 +158,17 @@ def _query(value: object) -> str:
 
 
 def _goes_on(call: Call[Any], answer: Answer) -> bool:
-    """Whether this is a stream to hand over. Errors before a stream come as one event without a content type."""
-    return call.stream and answer.http.status_code < 400 and answer.content_type == "text/event-stream"
+    """Whether this is to hand over unread. Errors before a stream come as one event without a content type."""
+    if answer.http.status_code >= 400:
+        return False
+    if call.download:  # an error is JSON, and a proxy's word a page
+        return answer.content_type not in ("application/json", "text/html")
+    return call.stream and answer.content_type == "text/event-stream"
+
+
+def _sendable(request: Send) -> bool:
+    """Whether its body is still there: not where an iterator has been read."""
+    return request.content is None or isinstance(request.content, bytes) or request.content.sendable
 
 
 def _unknown_path(answer: Answer) -> bool:
@@ -166,12 +194,15 @@ def _may_repeat(call: Call[Any], failure: Exception) -> bool:
         return call.idempotent or failure.certainly_unsent
     if isinstance(failure, RateLimitError):
         return True
-    return call.idempotent and isinstance(failure, APIError) and failure.status_code in (429, 502, 503, 504)
+    passing = (429, 500, 502, 503, 504) if call.target is not None else (429, 502, 503, 504)
+    return call.idempotent and isinstance(failure, APIError) and failure.status_code in passing
 
 
-def _log(form: Form, outcome: object, started: float, attempt: int) -> None:
+def _log(request: Send, outcome: object, started: float, attempt: int) -> None:
     if logger.isEnabledFor(logging.INFO):
         again = f" (attempt {attempt})" if attempt > 1 else ""
-        logger.info(
-            "%s /api%s → %s in %.0f ms%s", form.method, form.path, outcome, (time.monotonic() - started) * 1000, again
-        )
+        base = request.session.base_url
+        # Of addresses elsewhere no more is said: they let everybody in who knows them.
+        where = request.session.shown_url if request.session.foreign else request.url.removeprefix(base)
+        took = (time.monotonic() - started) * 1000
+        logger.info("%s %s → %s in %.0f ms%s", request.method, where, outcome, took, again)

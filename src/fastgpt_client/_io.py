@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import msgspec
 
 from ._answer import Answer, connection_error
-from ._flow import Collect, Read, Send, Sleep, Step
+from ._files import AsyncBody, Content, SyncBody
+from ._flow import Collect, Read, Send, Sleep, Step, Together
 from .errors import APIConnectionError, ArgumentError, FastGPTError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from ._flow import Flow
     from ._session import Session, Timeout
     from ._transport import AsyncTransport, SyncTransport
 
@@ -132,18 +134,42 @@ class SyncIO:
                 return time.sleep(seconds)
             case Collect(response):
                 return response.reply()
+            case Together(flows, at_once):
+                return self._together(flows, at_once)
 
     def _send(self, step: Send) -> Answer | APIConnectionError:
+        body = SyncBody(step.content) if isinstance(step.content, Content) else None
         try:
             transport = self.connections.open(step.url, _new_transport, _new_client)
             if transport is not None:
-                http = transport.handle_request(_request(step))
+                http = transport.handle_request(_request(step, body))
             else:
                 client = cast("httpx2.Client", self.connections.client)
-                http = client.send(_client_request(client, step), stream=True)
+                http = client.send(_client_request(client, step, body), stream=True, **_sending(step))
         except Exception as error:
             return raised(error, step.session)
+        finally:
+            if body is not None:
+                body.close()
         return Answer(http, step.session, step.timeout)
+
+    def _together(self, flows: list[Flow[Any]], at_once: int) -> list[Any] | Exception:
+        from concurrent.futures import ThreadPoolExecutor
+
+        failures: list[Exception] = []
+
+        def carry_out(steps: Flow[Any]) -> Any:
+            try:
+                return None if failures else self.run(steps)
+            except Exception as error:
+                failures.append(error)
+
+        pool = ThreadPoolExecutor(at_once, thread_name_prefix="fastgpt-client")
+        try:
+            results = list(pool.map(carry_out, flows))
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return failures[0] if failures else results
 
     def close(self) -> None:
         if (way := self.connections.close()) is not None:
@@ -184,18 +210,40 @@ class AsyncIO:
                 return await asyncio.sleep(seconds)
             case Collect(response):
                 return await response.areply()
+            case Together(flows, at_once):
+                return await self._together(flows, at_once)
 
     async def _send(self, step: Send) -> Answer | APIConnectionError:
+        body = AsyncBody(step.content) if isinstance(step.content, Content) else None
         try:
             transport = self.connections.open(step.url, _new_async_transport, _new_async_client)
             if transport is not None:
-                http = await transport.handle_async_request(_request(step))
+                http = await transport.handle_async_request(_request(step, body))
             else:
                 client = cast("httpx2.AsyncClient", self.connections.client)
-                http = await client.send(_client_request(client, step), stream=True)
+                http = await client.send(_client_request(client, step, body), stream=True, **_sending(step))
         except Exception as error:
             return raised(error, step.session)
+        finally:
+            if body is not None:
+                await body.aclose()
         return Answer(http, step.session, step.timeout)
+
+    async def _together(self, flows: list[Flow[Any]], at_once: int) -> list[Any] | Exception:
+        import asyncio
+
+        failures: list[Exception] = []
+        gate = asyncio.Semaphore(at_once)
+
+        async def carry_out(steps: Flow[Any]) -> Any:
+            async with gate:
+                try:
+                    return None if failures else await self.run(steps)
+                except Exception as error:
+                    failures.append(error)
+
+        results = await asyncio.gather(*map(carry_out, flows))  # which cancels them all when it is cancelled
+        return failures[0] if failures else results
 
     async def close(self) -> None:
         if (way := self.connections.close()) is not None:
@@ -261,17 +309,29 @@ def _verification(transport: Transport, *, used: bool = True) -> ssl.SSLContext:
     return httpx2.create_ssl_context(verify=transport.verify)
 
 
-def _client_request(client: httpx2.Client | httpx2.AsyncClient, step: Send) -> httpx2.Request:
+def _client_request(
+    client: httpx2.Client | httpx2.AsyncClient, step: Send, body: SyncBody | AsyncBody | None
+) -> httpx2.Request:
     """For a client of httpx2: it may have headers, cookies and more to add."""
-    return client.build_request(step.method, step.url, **_parts(step))
+    request = client.build_request(step.method, step.url, **_parts(step, body))
+    if step.session.foreign:  # what the caller's client adds may hold the key
+        for name in ("authorization", "cookie"):
+            if name not in step.headers:
+                request.headers.pop(name, None)
+    return request
 
 
-def _request(step: Send) -> httpx2.Request:
+def _sending(step: Send) -> dict[str, Any]:
+    """How a client of httpx2 is to send it: an address elsewhere gets no login of the caller's client."""
+    return {"auth": None} if step.session.foreign else {}
+
+
+def _request(step: Send, body: SyncBody | AsyncBody | None) -> httpx2.Request:
     """For a transport. Cookies are neither kept nor sent: FastGPT's API goes by the key alone."""
     import httpx2
 
     url = _url(step.url)
-    request = httpx2.Request(step.method, url, **_parts(step))
+    request = httpx2.Request(step.method, url, **_parts(step, body))
     if url.userinfo:  # as httpx2 does it: the password in an address goes before the key
         import base64
 
@@ -280,11 +340,11 @@ def _request(step: Send) -> httpx2.Request:
     return request
 
 
-def _parts(step: Send) -> dict[str, Any]:
+def _parts(step: Send, body: SyncBody | AsyncBody | None) -> dict[str, Any]:
     return {
         "params": step.params or None,
         "headers": step.headers,
-        "content": step.content,
+        "content": step.content if body is None else body,
         "extensions": {"timeout": _timeouts(step.timeout, step.stream)},
     }
 

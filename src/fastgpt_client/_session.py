@@ -132,6 +132,7 @@ class Session:
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
         self.forms: dict[str, Form] = {}  # path → the form of it that this server answers
+        self.foreign: bool = False  # see `elsewhere`
 
     @property
     def shown_url(self) -> str:
@@ -151,6 +152,21 @@ class Session:
     def headers_of(self, options: Options) -> dict[str, str]:
         extra = options.get("extra_headers")
         return {**self.headers, **{name.lower(): value for name, value in extra.items()}} if extra else self.headers
+
+    def elsewhere(self, url: str) -> Session:
+        """A copy for an address that is not FastGPT's API: no key and no headers of the caller's may go there."""
+        copy = self.with_defaults({})
+        parts = urlsplit(url)
+        copy.base_url = f"{parts.scheme}://{parts.netloc}"
+        copy.headers = {
+            "user-agent": f"fastgpt-client/{__version__}",
+            "accept": "*/*",
+            "accept-encoding": "gzip, deflate",
+            "connection": "keep-alive",
+        }
+        copy.forms = {}
+        copy.foreign = True
+        return copy
 
     def with_defaults(self, defaults: Defaults) -> Session:
         """A copy with other defaults; what is learned of the server is shared."""

@@ -10,6 +10,7 @@ import asyncio
 import datetime
 import select
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -21,7 +22,6 @@ import httpx2
 from ._http1 import Head, Incoming, Outgoing
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterable, Iterable, Iterator
 
 Origin: TypeAlias = tuple[bool, str, int]  # TLS or not, host, port
@@ -109,6 +109,11 @@ def _limits(request: httpx2.Request) -> _Limits:
     return _Limits(limits.get("connect"), limits.get("read"), limits.get("write"))
 
 
+def _continues(answer: bytes) -> bool:
+    """Whether this is only the beginning of a 1xx, after which the server waits for more."""
+    return answer.startswith(b"HTTP/1.1 1")
+
+
 def _origin(url: httpx2.URL) -> Origin:
     secure = url.scheme == "https"
     if not secure and url.scheme != "http":
@@ -190,7 +195,7 @@ def _name(error: BaseException, request: httpx2.Request) -> None:
 
 
 class SyncConnection:
-    __slots__ = ("_limit", "_recv", "_socket", "limits", "origin", "since")
+    __slots__ = ("_early", "_limit", "_recv", "_socket", "limits", "origin", "since")
 
     def __init__(self, origin: Origin, limits: _Limits, context: ssl.SSLContext) -> None:
         self.origin: Origin = origin
@@ -202,6 +207,7 @@ class SyncConnection:
             raise httpx2.ConnectTimeout(str(error)) from error
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that cannot be one
             raise httpx2.ConnectError(str(error)) from error
+        self._early = b""  # what came while a request was being sent
         self._recv = self._socket.recv
         self._limit = self._socket.gettimeout()
 
@@ -211,13 +217,32 @@ class SyncConnection:
         try:
             self._socket.sendall(data)
         except TimeoutError as error:
+            if self.answered():
+                return False
             raise httpx2.WriteTimeout(str(error)) from error
         except OSError:
             return False
         return True
 
+    def answered(self) -> bool:
+        """Whether an answer came already, or the end: then it is no use to send on. 1xx is no answer."""
+        if self._readable():
+            self._set(0.0)  # over TLS what can be read may be no answer, and nothing
+            try:
+                piece = self._recv(READ_SIZE)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                return False
+            except OSError:
+                return True
+            self._early += piece
+            return not piece or not _continues(self._early)
+        return False
+
     def read(self) -> bytes:
         """What has come; ``b""`` at the end."""
+        if self._early:
+            piece, self._early = self._early, b""
+            return piece
         self._set(self.limits.read)
         try:
             return self._recv(READ_SIZE)
@@ -232,13 +257,16 @@ class SyncConnection:
             self._limit = limit
 
     def usable(self) -> bool:
+        return not self._readable()
+
+    def _readable(self) -> bool:
         if hasattr(select, "poll"):
             poll = select.poll()
             poll.register(self._socket, select.POLLIN)
             readable = bool(poll.poll(0))
         else:  # pragma: no cover  # Windows
             readable = bool(select.select([self._socket], [], [], 0)[0])
-        return not readable and not (self.origin[0] and cast("ssl.SSLSocket", self._socket).pending())
+        return readable or bool(self.origin[0] and cast("ssl.SSLSocket", self._socket).pending())
 
     def close(self) -> None:
         self._socket.close()
@@ -334,9 +362,11 @@ class SyncTransport(httpx2.BaseTransport):
 def _send(connection: SyncConnection, request: httpx2.Request) -> bool:
     """Whether all of it was sent, and the connection may be kept."""
     outgoing = Outgoing(request)
+    first = True
     for data in cast("Iterable[bytes]", request.stream):
-        if not connection.write(outgoing.piece(data)):
+        if (not first and connection.answered()) or not connection.write(outgoing.piece(data)):
             return False
+        first = False
     rest = outgoing.end()
     return (not rest or connection.write(rest)) and outgoing.keep
 
@@ -428,16 +458,16 @@ class AsyncConnection(asyncio.Protocol):
     async def write(self, data: bytes) -> bool:
         """Whether it could be sent: a server may answer and hang up before it has read all."""
         self._transport.write(data)
-        while self._stuck and not self._over and not self._answered():
+        while self._stuck and not self._over and not self.answered():
             try:
                 await self._wait(self.limits.write)
             except TimeoutError as error:
                 raise httpx2.WriteTimeout("timed out") from error
         return not self._stuck and not self._over
 
-    def _answered(self) -> bool:
-        """Whether an answer came already; 1xx is none."""
-        return bool(self._pieces) and not b"".join(self._pieces).startswith(b"HTTP/1.1 1")
+    def answered(self) -> bool:
+        """Whether an answer came already: then it is no use to send on. 1xx is no answer."""
+        return bool(self._pieces) and not _continues(b"".join(self._pieces))
 
     async def read(self) -> bytes:
         """What has come; ``b""`` at the end."""
@@ -564,8 +594,14 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
 async def _asend(connection: AsyncConnection, request: httpx2.Request) -> bool:
     """Whether all of it was sent, and the connection may be kept."""
     outgoing = Outgoing(request)
+    first = True
     async for data in cast("AsyncIterable[bytes]", request.stream):
+        if not first:
+            await asyncio.sleep(0)  # a file in memory and a fast socket would keep the loop to themselves
+            if connection.answered():
+                return False
         if not await connection.write(outgoing.piece(data)):
             return False
+        first = False
     rest = outgoing.end()
     return (not rest or await connection.write(rest)) and outgoing.keep

@@ -48,6 +48,8 @@ OLDER_FORMS: dict[str, tuple[Form, ...]] = {
     "/core/chat/record/getRecords_v2": (Form("POST", "/core/chat/getRecords_v2"),),  # 4.14.4; none in 4.11
     # record/delete since 4.14.11. Before, 4.14.1 and later read the body and the others the query: send both.
     "/core/chat/record/delete": (Form("DELETE", "/core/chat/item/delete", "both"),),
+    # record/getSpeech since 4.14.11 (read from the source).
+    "/core/chat/record/getSpeech": (Form("POST", "/core/chat/item/getSpeech"),),
     # record/getQuote since 4.14.11.
     "/core/chat/record/getQuote": (Form("POST", "/core/chat/quote/getQuote"),),
     # record/getCollectionQuote since 4.14.11. 4.14.4 refuses a call without an anchor; 4.11 reads it as an index.

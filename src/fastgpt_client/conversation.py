@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 from . import _json
 from ._endpoint import Lender, flow
 from ._flow import Collect, Flow
-from ._io import AsyncIO, FlowIO, SyncIO
-from .api.chat import ChatApi, new_chat_id
+from ._io import AsyncIO, SyncIO
+from .api.chat import ChatApi, ChatSteps, new_chat_id
 from .errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
     from types import TracebackType
 
+    from ._io import FlowIO
     from ._response import ChatResponse, Response
     from .events import Interactive, Reply, StreamEvent
     from .models._base import Page
@@ -25,13 +26,6 @@ IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
 Content: TypeAlias = str | Sequence[Mapping[str, object]]
 """A text, or a list of content parts (``{"type": "text", …}``, ``{"type": "image_url", …}``, …)."""
-
-
-class _ChatSteps(ChatApi[FlowIO]):
-    """The chat endpoints as steps of a flow."""
-
-    def __init__(self, chat: ChatApi[Any]) -> None:
-        self._io, self._session = FlowIO(), chat._session  # pyright: ignore[reportPrivateUsage]
 
 
 class _Conversation(Lender[IO]):
@@ -48,7 +42,7 @@ class _Conversation(Lender[IO]):
         version: Literal["v1", "v2"] = "v1",
     ) -> None:
         self._io = chat._io  # pyright: ignore[reportPrivateUsage]
-        self._chat = _ChatSteps(chat)
+        self._chat = ChatSteps(chat)
         self._last: ChatResponse | None = None
         self.chatId: str = chatId or new_chat_id()
         self.appId = appId

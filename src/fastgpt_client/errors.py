@@ -216,6 +216,7 @@ _BY_STATUS: dict[int, type[APIError]] = {
     404: NotFoundError,
     405: NotFoundError,
     409: ConflictError,
+    411: ValidationError,
     413: ValidationError,
     422: ValidationError,
     429: RateLimitError,
@@ -267,6 +268,8 @@ _SENTENCES: list[tuple[re.Pattern[str], type[APIError], str | None, str | None]]
     (re.compile("dataset.error.Data not found$"), NotFoundError, "this data does not exist", "check its id"),
     (re.compile("not found$"), NotFoundError, None, None),
 ]
+_STORAGE_ERROR = re.compile(r"<Error>.*?<Code>([^<]*)</Code>(?:.*?<Message>([^<]*)</Message>)?", re.DOTALL)
+_TOO_LARGE = "the server, or a proxy in front of it, takes no body of this size (nginx: client_max_body_size)"
 _HTML_HINT = (
     "base_url answers with a web page: give the address of FastGPT itself (http://host:3000, with or without /api/v1) "
     "and check that no login page or proxy stands in between"
@@ -287,10 +290,15 @@ def error_from_body(
     raw = fields.get("message") or fields.get("msg") or fields.get("error") or (body if isinstance(body, str) else "")
     said = raw if isinstance(raw, str) else str(raw)
 
+    if isinstance(body, str) and (found := _STORAGE_ERROR.search(body)):  # S3 and its likes
+        kind: type[APIError] = _BY_STATUS.get(status) or ServerError
+        return kind(f"the storage refused: {found[2] or found[1]}", status, body, None, found[1])
     if not fields and isinstance(body, str) and body.lstrip()[:1] == "<":
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>", body)
         page = f"a web page ({title[1].strip()[:80]!r})" if title and title[1].strip() else "a web page"
-        kind: type[APIError] = NotFoundError if status == 404 else UnexpectedResponseError
+        if status == 413:
+            return ValidationError(f"too large, says {page}", status, body, request_id=request_id, hint=_TOO_LARGE)
+        kind = NotFoundError if status == 404 else UnexpectedResponseError
         if status >= 500:
             return ServerError(
                 f"a proxy answered with {page}", status, body, request_id=request_id, hint=_gateway(status)
@@ -318,6 +326,8 @@ def error_from_body(
         text = "the server answered with an error and no explanation"
     if fix is None and status in (502, 503, 504, 524):
         fix = _gateway(status)
+    elif fix is None and status == 413:
+        fix = _TOO_LARGE
     error = kind(text, status, body, code, status_text, hint=fix, request_id=request_id)
     if isinstance(error, RateLimitError):
         error.retry_after = retry_after if retry_after is not None else _seconds_in(said)

@@ -12,7 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeVar, Unpack, cast
 
 from .._call import Call
-from .._endpoint import endpoint, without_none
+from .._download import FileResponse
+from .._endpoint import endpoint, flow, without_none
+from .._files import FileSource, Progress, Upload
+from .._flow import Flow
+from .._io import FlowIO
 from .._response import ChatResponse, Response
 from .._session import Options
 from ..errors import ArgumentError
@@ -20,12 +24,16 @@ from ..models.chat import (
     ChatInit,
     PresignedUpload,
     StopResult,
+    UploadedFile,
 )
 from ._arguments import ChatOptions, needed
 from .history import HistoryApi
+from .uploads import upload
 
 if TYPE_CHECKING:
-    from .._io import AsyncIO, FlowIO, SyncIO
+    from typing import Any
+
+    from .._io import AsyncIO, SyncIO
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
@@ -236,6 +244,128 @@ class ChatApi(HistoryApi[IO]):
         }
         return self._call("POST", "/core/chat/file/presignChatFileGetUrl", str, arguments, options, idempotent=True)
 
+    @flow
+    def upload_chat_file(
+        self,
+        appId: str | None = None,
+        chatId: str = "",
+        file: FileSource | Upload | None = None,
+        file_type: str | None = None,
+        *,
+        filename: str | None = None,
+        contentType: str | None = None,
+        progress: Progress | None = None,
+        file_path: str | os.PathLike[str] | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Flow[UploadedFile]:
+        """Upload a file, so that a conversation can show it to its app: ``as_part()`` is the part of the message.
+
+        FastGPT: ``POST /api/core/chat/file/presignChatFilePostUrl``, then PUT to the address that it answers, whole or
+        in parts (4.14.5+; parts 4.16+, read from the source); 4.14.0 to 4.14.4 a form to the storage; before
+        ``POST /api/common/file/upload``. The key goes to FastGPT only, never to a storage. The app must allow files.
+
+        Args:
+            appId: The app, where the client does not know it.
+            chatId: The conversation (``conversation.chatId``).
+            file: A path, bytes, a file opened in binary mode, or an iterator of bytes (see :class:`Upload`). A storage
+                may refuse what has no known size, such as an iterator.
+            file_type: ``"img"`` or ``"image"`` for a picture, anything else for a file; without it the type tells.
+            filename, contentType: What it is called, and its MIME type, where the file does not tell.
+            progress: Called with the bytes sent so far, and how many there are in all (None where that is not known).
+            file_path: What ``file`` was called in the earlier SDK.
+
+        Raises:
+            ArgumentError: There is no such file, or it is larger than the server takes.
+            PermissionDeniedError, ValidationError: The app, or the storage, does not take it.
+
+        Example:
+            >>> file = client.upload_chat_file(chatId=chat.chatId, file="plan.pdf")
+            >>> chat.send([{"type": "text", "text": "Sum it up"}, file.as_part()])
+        """
+        source = file if file is not None else file_path
+        if source is None:
+            raise ArgumentError("file is needed: a path, bytes, or a file opened in binary mode")
+        sending, steps = Upload(source, filename, contentType), ChatSteps(self)
+        stored = yield from upload(
+            lambda: steps.presign_chat_file_post_url(
+                sending.name, appId, chatId, contentType=contentType, size=sending.size or None, **options
+            ),
+            "chat",
+            without_none(self._chat(appId, chatId, options)),
+            sending,
+            progress,
+            self._session,
+            options,
+        )
+        if isinstance(stored, PresignedUpload):
+            key, url = stored.file_key, stored.previewUrl
+            if not url:
+                url = (yield from steps.presign_chat_file_get_url(key, appId, chatId, **options)).data
+        else:
+            key, url = stored.fileId, stored.previewUrl
+        picture = sending.type.startswith("image/") if file_type is None else file_type in ("img", "image")
+        return UploadedFile(sending.name, key, url, url, "img" if picture else "file")
+
+    @flow
+    def upload_chat_image(
+        self,
+        appId: str | None = None,
+        chatId: str = "",
+        file: FileSource | Upload | None = None,
+        *,
+        filename: str | None = None,
+        contentType: str | None = None,
+        progress: Progress | None = None,
+        file_path: str | os.PathLike[str] | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Flow[UploadedFile]:
+        """``upload_chat_file`` for a picture: its part of the message is an ``image_url``, whatever its name says.
+
+        FastGPT: ``POST /api/core/chat/file/presignChatFilePostUrl`` and what follows, as ``upload_chat_file``.
+
+        Example:
+            >>> client.upload_chat_image(chatId=chat.chatId, file="cat.png").as_part()["type"]
+            'image_url'
+        """
+        return (
+            yield from ChatSteps(self).upload_chat_file(
+                appId,
+                chatId,
+                file,
+                "img",
+                filename=filename,
+                contentType=contentType,
+                progress=progress,
+                file_path=file_path,
+                **options,
+            )
+        )
+
+    @endpoint
+    def get_speech(
+        self,
+        input: str,  # noqa: A002  # FastGPT's name
+        ttsConfig: Mapping[str, object],
+        appId: str | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Call[FileResponse]:
+        """A text, spoken. The answer is a sound file: ``save()`` it, or read it in pieces.
+
+        FastGPT: ``POST /api/core/chat/record/getSpeech`` (4.14.11+; before ``/api/core/chat/item/getSpeech``; both read
+        from the source, not recorded).
+
+        Args:
+            input: The text.
+            ttsConfig: ``{"type": "model", "model": …, "voice": …, "speed": 1}``; the newest servers want ``modelId``.
+            appId: The app, where the client does not know it.
+
+        Example:
+            >>> config = {"type": "model", "model": "tts-1", "voice": "alloy"}
+            >>> client.get_speech("Hello!", config).save("hello.mp3")
+        """
+        arguments = {**self._target(appId, options), "ttsConfig": dict(ttsConfig), "input": needed("input", input)}
+        return self._download("POST", "/core/chat/record/getSpeech", arguments, options, idempotent=False)
+
     @endpoint
     def query_input_guide(
         self, searchKey: str = "", appId: str | None = None, **options: Unpack[ChatOptions]
@@ -287,6 +417,13 @@ class ChatApi(HistoryApi[IO]):
         """
         arguments = {"messages": _check_messages(messages)}
         return self._call("POST", "/core/ai/agent/createQuestionGuide", list[str], arguments, options)
+
+
+class ChatSteps(ChatApi[FlowIO]):
+    """The chat endpoints as steps of a flow."""
+
+    def __init__(self, chat: ChatApi[Any]) -> None:
+        self._io, self._session = FlowIO(), chat._session
 
 
 def _check_chat_id(chatId: object) -> str | None:

@@ -7,7 +7,9 @@ from types import NoneType
 from typing import TYPE_CHECKING, Literal, TypeVar, Unpack
 
 from .._call import Call
+from .._download import FileResponse
 from .._endpoint import Api, endpoint
+from .._files import FileSource, Form, Progress, Upload, uploads_of
 from .._response import Response
 from .._session import Options
 from ..models._base import Page
@@ -111,6 +113,140 @@ class CollectionApi(Api[IO]):
         return self._call("POST", "/core/dataset/collection/create/link", CreatedCollection, arguments, options)
 
     @endpoint
+    def create_file_collection(
+        self,
+        datasetId: str,
+        file: FileSource | Upload,
+        *,
+        filename: str | None = None,
+        contentType: str | None = None,
+        progress: Progress | None = None,
+        **options: Unpack[CollectionOptions],
+    ) -> Call[Response[CreatedCollection]]:
+        """Put a file into a knowledge base: txt, md, html, pdf, docx, pptx, csv, xlsx.
+
+        The way for most files: one request, on every version. For large ones, and where a proxy in front of FastGPT
+        limits bodies, ``upload_dataset_file`` sends the file to FastGPT's storage, in parts where the server has that,
+        and ``create_file_id_collection`` then puts it in; also to put one file into several collections.
+
+        FastGPT: ``POST /api/core/dataset/collection/create/localFile``. Not sent again by itself after it may have
+        arrived, and never after bytes of an iterator were read.
+
+        Args:
+            datasetId: The knowledge base.
+            file: A path, bytes, a file opened in binary mode, or an iterator of bytes (see :class:`Upload`).
+            filename, contentType: What it is called, and its MIME type, where the file does not tell. The collection
+                gets this name.
+            progress: Called with the bytes sent so far, and how many there are in all (None where that is not known).
+            **options: As of ``create_text_collection``.
+
+        Raises:
+            ArgumentError: There is no such file, or it has no name.
+            ValidationError: The server does not take files of this type or size.
+            NotFoundError: There is no such knowledge base.
+
+        Example:
+            >>> client.create_file_collection(datasetId, "handbook.pdf", trainingType="chunk").data.collectionId
+        """
+        form = Form(*uploads_of([Upload(file, filename, contentType)], progress))
+        path = "/core/dataset/collection/create/localFile"
+        return self._call("POST", path, CreatedCollection, _base(datasetId, options), options, form=form)
+
+    @endpoint
+    def create_image_collection(
+        self,
+        datasetId: str,
+        collectionName: str,
+        files: Sequence[FileSource | Upload],
+        parentId: str | None = None,
+        tags: Sequence[Tag] | None = None,
+        *,
+        progress: Progress | None = None,
+        **options: Unpack[Options],
+    ) -> Call[Response[CreatedCollection]]:
+        """Put pictures into a knowledge base as one collection. A model that sees describes them.
+
+        FastGPT: ``POST /api/core/dataset/collection/create/images`` (4.10+; read from the source, not recorded).
+
+        Args:
+            collectionName: What the collection is called.
+            files: Pictures, each as of ``create_file_collection``; :class:`Upload` gives one a name or type.
+            parentId: A folder.
+            tags: Names of tags.
+            progress: As of ``create_file_collection``, over all files.
+
+        Example:
+            >>> client.create_image_collection(datasetId, "Parts", ["bolt.png", "nut.png"]).data.collectionId
+        """
+        arguments = {
+            "datasetId": needed("datasetId", datasetId),
+            "parentId": parentId,
+            "collectionName": needed("collectionName", collectionName),
+            "tags": tags,
+        }
+        form = Form(*uploads_of(files, progress))
+        path = "/core/dataset/collection/create/images"
+        return self._call("POST", path, CreatedCollection, arguments, options, form=form)
+
+    @endpoint
+    def create_backup_collection(
+        self,
+        datasetId: str,
+        file: FileSource | Upload,
+        parentId: str | None = None,
+        tags: Sequence[Tag] | None = None,
+        *,
+        filename: str | None = None,
+        progress: Progress | None = None,
+        **options: Unpack[Options],
+    ) -> Call[Response[CreatedCollection]]:
+        """Put what was exported (``export_collection``) back into a knowledge base, chunk by chunk.
+
+        FastGPT: ``POST /api/core/dataset/collection/create/backup`` (4.9.11+; read from the source, not recorded). Only
+        the newest servers tell the ``collectionId``.
+
+        Args:
+            file: CSV or XLSX, as of ``create_file_collection``.
+            parentId: A folder.
+            tags: Names of tags.
+            filename, progress: As of ``create_file_collection``.
+
+        Example:
+            >>> client.create_backup_collection(datasetId, "data.csv")
+        """
+        arguments = {"datasetId": needed("datasetId", datasetId), "parentId": parentId, "tags": tags}
+        form = Form(*uploads_of([Upload(file, filename)], progress))
+        path = "/core/dataset/collection/create/backup"
+        return self._call("POST", path, CreatedCollection, arguments, options, form=form)
+
+    @endpoint
+    def create_template_collection(
+        self,
+        datasetId: str,
+        file: FileSource | Upload,
+        *,
+        filename: str | None = None,
+        progress: Progress | None = None,
+        **options: Unpack[CollectionOptions],
+    ) -> Call[Response[None]]:
+        """Put rows of FastGPT's template file into a knowledge base: ``q``, ``a`` and indexes, one chunk a row.
+
+        FastGPT: ``POST /api/core/dataset/collection/create/template`` (4.11+; read from the source; only an error is
+        recorded).
+
+        Args:
+            file: CSV or XLSX, as of ``create_file_collection``.
+            filename, progress: As of ``create_file_collection``.
+            **options: As of ``create_text_collection``.
+
+        Example:
+            >>> client.create_template_collection(datasetId, "questions.csv")
+        """
+        form = Form(*uploads_of([Upload(file, filename)], progress))
+        path = "/core/dataset/collection/create/template"
+        return self._call("POST", path, NoneType, _base(datasetId, options), options, form=form)
+
+    @endpoint
     def create_file_id_collection(
         self, datasetId: str, fileId: str, **options: Unpack[CollectionOptions]
     ) -> Call[Response[CreatedCollection]]:
@@ -119,11 +255,12 @@ class CollectionApi(Api[IO]):
         FastGPT: ``POST /api/core/dataset/collection/create/fileId`` (read from the source, not recorded).
 
         Args:
-            fileId: The file's id or key (``file_key`` of a presigned upload).
+            fileId: The file's id or key, from ``upload_dataset_file``.
             **options: As of ``create_text_collection``.
 
         Example:
-            >>> client.create_file_id_collection(datasetId, upload.file_key).data.collectionId
+            >>> key = client.upload_dataset_file(datasetId, "handbook.pdf")
+            >>> client.create_file_id_collection(datasetId, key).data.collectionId
         """
         arguments = {**_base(datasetId, options), "fileId": needed("fileId", fileId)}
         return self._call("POST", "/core/dataset/collection/create/fileId", CreatedCollection, arguments, options)
@@ -441,6 +578,53 @@ class CollectionApi(Api[IO]):
         }
         path = "/core/dataset/collection/getDownloadTicket"
         return self._call("POST", path, DownloadTicket, arguments, options, idempotent=True)
+
+    @endpoint
+    def download_collections(self, ticket: str, **options: Unpack[Options]) -> Call[FileResponse]:
+        """The originals of collections, as a zip file; the ticket comes from ``get_download_ticket``.
+
+        FastGPT: ``GET /api/core/dataset/collection/batchDownload`` (4.17+; the argument's name is inferred).
+
+        Example:
+            >>> ticket = client.get_download_ticket(datasetId, [collectionId]).data.ticket
+            >>> client.download_collections(ticket).save("originals.zip")
+        """
+        arguments = {"ticket": needed("ticket", ticket)}
+        # A ticket is good for one download, so that it must not be tried twice.
+        path = "/core/dataset/collection/batchDownload"
+        return self._download("GET", path, arguments, options, idempotent=False)
+
+    @endpoint
+    def export_collection(
+        self,
+        collectionId: str,
+        *,
+        appId: str | None = None,
+        chatId: str | None = None,
+        chatItemDataId: str | None = None,
+        chatTime: str | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> Call[FileResponse]:
+        """The chunks of a collection as CSV (UTF-8 with a mark at its beginning; ``q`` and ``a`` of each).
+
+        FastGPT: ``POST /api/core/dataset/collection/export`` (4.9+; read from the source, not recorded). One a minute.
+
+        Args:
+            appId, chatId, chatItemDataId: The answer that cites it, for who may read it only for that.
+            chatTime: ISO 8601; only what is older.
+
+        Example:
+            >>> client.export_collection(collectionId).save("data.csv")
+        """
+        arguments = {
+            **wire_arguments(options, ChatOptions),
+            "collectionId": needed("collectionId", collectionId),
+            "appId": appId,
+            "chatId": chatId,
+            "chatItemDataId": chatItemDataId,
+            "chatTime": chatTime,
+        }
+        return self._download("POST", "/core/dataset/collection/export", arguments, options)
 
 
 def _base(datasetId: str, options: CollectionOptions) -> dict[str, object]:

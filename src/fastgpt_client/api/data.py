@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack
 
 from .._call import Call
 from .._endpoint import Api, endpoint
+from .._files import FileSource, Form, Progress, Upload, uploads_of
 from .._response import Response
 from .._session import Options
 from ..errors import ArgumentError
@@ -133,6 +134,31 @@ class DataApi(Api[IO]):
             "imageId": imageId,
         }
         return self._call("POST", "/core/dataset/data/insertData", str, arguments, options)
+
+    @endpoint
+    def insert_images(
+        self,
+        collectionId: str,
+        files: Sequence[FileSource | Upload],
+        *,
+        progress: Progress | None = None,
+        **options: Unpack[Options],
+    ) -> Call[Response[None]]:
+        """Put further pictures into a collection of pictures. A model that sees describes them.
+
+        FastGPT: ``POST /api/core/dataset/data/insertImages`` (4.10+; read from the source, not recorded).
+
+        Args:
+            collectionId: The collection (``create_image_collection``).
+            files: Paths, bytes, files opened in binary mode, iterators of bytes; :class:`Upload` gives one a name.
+            progress: Called with the bytes sent so far, and how many there are in all (None where that is not known).
+
+        Example:
+            >>> client.insert_images(collectionId, ["washer.png"])
+        """
+        arguments = {"collectionId": needed("collectionId", collectionId)}
+        form = Form(*uploads_of(files, progress))
+        return self._call("POST", "/core/dataset/data/insertImages", NoneType, arguments, options, form=form)
 
     @endpoint
     def list_data(

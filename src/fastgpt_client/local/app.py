@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from . import about, logs, wire
+from . import about, files, logs, wire
 from .calls import Call, State
 from .completions import SCHEMA, completions
 from .embeddings import embeddings
@@ -462,6 +462,8 @@ def create_app(settings: Settings) -> Starlette:
     )
     for path, endpoint in endpoints.items():
         found += routes(state, path, endpoint)
+    for path, work in files.ROUTES.items():
+        found.append(route(state, path, work, read=False))
     found.append(Route("/", _home))
 
     @asynccontextmanager

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import wire
+from .files import Files
 from .knowledge.embeddings import Embedder
 from .knowledge.store import KnowledgeStore
 from .knowledge.training import Training
@@ -19,7 +20,7 @@ from .versions import VERSIONS, Version
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from .forms import FormFile
+    from .files import Received
     from .settings import AppSpec, Settings
 
 _WINDOW = 60
@@ -34,12 +35,13 @@ class State:
         self.version: Version = VERSIONS[settings.version]
         self.script: Script = Script.load(settings.script)
         self.store: Store = Store(settings.db)
+        self.files: Files = Files(settings.db)
         self.runs: Runs = Runs(self.store)
         self.started: float = time.time()
         self.model: Model = Responder(settings.delay)
         if settings.model_url:
             self.model = OpenAIModel(settings.model_url, settings.model, settings.model_key)
-        self.knowledge: KnowledgeStore = KnowledgeStore(settings.db)
+        self.knowledge: KnowledgeStore = KnowledgeStore(settings.db, self.files)
         self.embedder: Embedder | None = None
         if settings.embedding_url:
             self.embedder = Embedder(settings.embedding_url, settings.embedding_model, settings.embedding_key)
@@ -75,6 +77,7 @@ class State:
             await self.embedder.aclose()
         self.knowledge.close()
         self.store.close()
+        self.files.close()
 
 
 class Call:
@@ -85,8 +88,8 @@ class Call:
         self.store: Store = state.store
         self.request = request
         self.params = params
-        self.files: list[FormFile] = []
-        """The files of a form."""
+        self.files: list[Received] = []
+        """The files of a form; those that nobody keeps are gone after the call."""
         self.headers: dict[str, str] = {}
         """What the answer gets, be it good or bad."""
         self._suffix: str | None = None

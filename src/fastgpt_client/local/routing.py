@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from . import wire
 from .calls import Call, State
-from .forms import is_form, read_form
+from .files import read_data, read_form
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -63,15 +63,16 @@ async def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
     return data if isinstance(data, Response) else wire.answer(call.request, wire.envelope(data), headers=call.headers)
 
 
-def route(state: State, path: str, work: Callable[[Call], Awaitable[Response]]) -> Route:
-    """A route under `/api`: reads the request, and turns errors into answers."""
+def route(state: State, path: str, work: Callable[[Call], Awaitable[Response]], *, read: bool = True) -> Route:
+    """A route under `/api`: reads the request unless `work` does, and turns errors into answers."""
 
     async def handle(request: Request) -> Response:
         call = Call(state, request, {})
         try:
-            if is_form(request):
-                call.params, call.files = await read_form(request)
-            else:
+            if read and request.headers.get("content-type", "").startswith("multipart/form-data"):
+                fields, call.files = await read_form(call)
+                call.params = read_data(fields)
+            elif read:
                 call.params = await wire.read_json(request, state.version.max_body)
             return await work(call)
         except wire.PlainError as exc:
@@ -85,5 +86,8 @@ def route(state: State, path: str, work: Callable[[Call], Awaitable[Response]]) 
             logger.exception("%s failed", path)
             _, payload = state.version.told(wire.ApiError("Internal server error"))
             return wire.answer(request, payload, 500)
+        finally:
+            for received in call.files:
+                received.path.unlink(missing_ok=True)
 
     return Route(f"/api{path}", handle, methods=_VERBS)

@@ -61,7 +61,8 @@ class Settings:
     an app id as FastGPT 4.16 does instead of falling back to the first app; `commercial` answers the commercial
     endpoints (log charts); `version` is the FastGPT version that the server stands for: "4.11", "4.14" or "4.16";
     `embedding_url` is an OpenAI-compatible endpoint for vectors; `training_delay` the seconds that each step of
-    indexing a chunk takes.
+    indexing a chunk takes; `max_upload` is in bytes, and so is `multipart_threshold`: larger files are taken in parts
+    of that size.
     """
 
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -82,6 +83,8 @@ class Settings:
     commercial: bool = True
     version: str = "4.16"
     app_keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    max_upload: int = 500 * 1024 * 1024
+    multipart_threshold: int = 100 * 1024 * 1024
 
     def __post_init__(self) -> None:
         # Lists, and apps written as text, are welcome.
@@ -102,6 +105,8 @@ class Settings:
             raise ValueError("rate_limit must be at least 1 request a minute")
         if self.training_delay < 0:
             raise ValueError("training_delay must be 0 seconds or more")
+        if self.max_upload < 1 or self.multipart_threshold < 1:
+            raise ValueError("max_upload and multipart_threshold must be at least 1 byte")
         object.__setattr__(self, "api_keys", keys or (DEFAULT_KEY,))
         object.__setattr__(self, "apps", specs)
 

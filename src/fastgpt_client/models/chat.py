@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 from .._json import as_list, as_object
 from ._base import JSON, Payload, Rows
@@ -134,6 +135,54 @@ class PresignedUpload(Payload):
     def file_key(self) -> str:
         """What the file is called in the storage."""
         return self.key or as_object(self.fields).get("key", "")
+
+
+class UploadedFile(Payload):
+    """A file that a conversation can show to its app: see ``as_part()``. ``type``: ``img`` or ``file``.
+
+    ``url`` and ``previewUrl`` are the same address, good for a while. Can be read like a dict too (``file["url"]``).
+    """
+
+    name: str = ""
+    key: str = ""
+    url: str = ""
+    previewUrl: str = ""
+    type: str = "file"
+
+    def as_part(self) -> JSON:
+        """The file as a part of a message.
+
+        Example:
+            >>> UploadedFile("plan.pdf", "k", "http://host/plan.pdf").as_part()
+            {'type': 'file_url', 'name': 'plan.pdf', 'url': 'http://host/plan.pdf', 'key': 'k'}
+        """
+        if self.type == "img":
+            return {"type": "image_url", "image_url": {"url": self.url}, "key": self.key}
+        return {"type": "file_url", "name": self.name, "url": self.url, "key": self.key}
+
+    def keys(self) -> tuple[str, ...]:
+        return self.__struct_fields__
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self.__struct_fields__:
+            raise KeyError(name)
+        return cast("str", getattr(self, name))
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        return self[name] if name in self.__struct_fields__ else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__struct_fields__)
+
+    def __len__(self) -> int:
+        return len(self.__struct_fields__)
+
+
+class Stored(Payload):
+    """What servers before 4.14 say of a file that they took."""
+
+    fileId: str = ""
+    previewUrl: str = ""
 
 
 class ChatRecord(Payload):

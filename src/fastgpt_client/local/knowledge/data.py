@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .. import wire
 from ..endpoints import Endpoint
 from ..logs import TMB_ID
-from .collections import add_images
+from .collections import add_images, check_images
 from .embeddings import EmbeddingError
 from .shapes import TEAM_ID, collection_of, data_of, dataset_of, page, raw_collection, source_of
 from .training import default_texts
@@ -91,9 +91,9 @@ async def _vectors(call: Call, texts: Iterable[dict[str, Any]]) -> dict[str, byt
 def insert_images(call: Call, _: None) -> None:
     """Put pictures into a collection."""
     collection = collection_of(call, call.params.get("collectionId"))
-    if not call.files:
-        raise wire.ApiError("File not found")
-    add_images(call, collection.datasetId, collection.id)
+    check_images(call)
+    call.params["datasetId"] = collection.datasetId
+    add_images(call, collection.id)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

@@ -123,6 +123,7 @@ def test_version_and_help() -> None:
         "--host",
         "--port",
         "--db",
+        "--embedding-url",
         "--api-key",
         "--app",
         "--model-url",

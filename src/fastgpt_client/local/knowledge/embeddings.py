@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
+from operator import mul
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -76,4 +77,5 @@ def unpacked(vector: bytes) -> array[float]:
 
 def product(one: array[float], other: array[float]) -> float:
     """The cosine of two vectors of length 1."""
-    return sum(map(float.__mul__, one, other))
+    cosine: float = sum(map(mul, one, other))
+    return cosine

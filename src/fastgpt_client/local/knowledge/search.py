@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import wire
@@ -77,12 +77,12 @@ def _fused(one: list[Hit], other: list[Hit], weight: float) -> list[Hit]:
     if not one or not other:
         return one or other
     scores: dict[str, dict[str, tuple[float, int]]] = {}
-    totals: Counter[str] = Counter()
+    totals: defaultdict[str, float] = defaultdict(float)
     chunks = {hit.data.id: hit.data for hit in (*one, *other)}
     for hits, share in ((one, weight), (other, 1 - weight)):
         for rank, hit in enumerate(hits, 1):
             scores[hit.data.id] = {**scores.get(hit.data.id, {}), **hit.scores}
-            totals[hit.data.id] += share / (_RANK + rank)  # type: ignore[assignment]  # a Counter adds floats as well
+            totals[hit.data.id] += share / (_RANK + rank)
     ranked = sorted(totals.items(), key=lambda item: -item[1])
     return [Hit(chunks[key], {**scores[key], "rrf": (value, index)}) for index, (key, value) in enumerate(ranked)]
 

@@ -64,7 +64,7 @@ CREATE TABLE IF NOT EXISTS training (
 );
 CREATE INDEX IF NOT EXISTS training_due ON training (mode = 'parse', dueTime) WHERE errorMsg IS NULL;
 CREATE INDEX IF NOT EXISTS training_by_collection ON training (collectionId, mode, errorMsg);
-CREATE INDEX IF NOT EXISTS training_by_dataset ON training (datasetId, errorMsg);
+CREATE INDEX IF NOT EXISTS training_by_dataset ON training (datasetId, errorMsg, dataId, collectionId);
 CREATE TABLE IF NOT EXISTS leftovers (collectionId TEXT PRIMARY KEY);
 """
 

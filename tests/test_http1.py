@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import shutil
 import socket
 import ssl
@@ -713,6 +714,47 @@ def test_tls_with_much_data(world: World, certificate: Path) -> None:
         assert server.requests[1].endswith(data)
         assert caller.transport.pool.busy == 0
         caller.close()
+
+
+def test_tls_with_a_body_in_pieces(world: World, certificate: Path) -> None:
+    """What a TLS server says right after the handshake is no answer to the request."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    caller = Caller(world, ssl.create_default_context(cafile=certificate / "cert.pem"))
+    with wire([http(b"done")], tls=context) as server:
+        url = server.url.replace("http://", "https://")
+        for _ in range(2):
+            body = caller.body(*[bytes(100_000)] * 20)
+            response = caller.send(url, "POST", content=body, headers={"content-length": "2000000"})
+            assert caller.read(response) == b"done"
+        assert [len(request) > 2_000_000 for request in server.requests] == [True, True]
+        assert len(caller.transport.pool.idle) == 1
+        caller.close()
+
+
+def test_to_be_continued_while_sending(caller: Caller) -> None:
+    go_on = b"HTTP/1.1 100 Continue\r\n\r\n"
+    with wire([go_on, 0.05, "body", http(b"done")], heads=True) as server:
+        body = caller.body(*[bytes(1_000_000)] * 20)
+        response = caller.send(server.url, "POST", content=body, headers={"content-length": "20000000"})
+        assert caller.read(response) == b"done"
+        assert len(server.requests[0]) > 20_000_000
+
+
+def test_a_storage_with_tls_behind_a_server_without(
+    world: World, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    with wire([http()], tls=context) as storage:
+        url = storage.url.replace("http://", "https://")
+        said = {"code": 200, "data": {"url": f"{url}/x", "key": "k", "previewUrl": "p"}}
+        with wire([http(json.dumps(said).encode(), headers={"content-type": "application/json"})]) as server:
+            client = world.make("ChatClient", KEY, server.url, max_retries=0)
+            for _ in range(2):
+                assert world(client.upload_chat_file("app", "c", b"x", filename="a.txt")).key == "k"
+        assert storage.paths() == ["PUT /x", "PUT /x"]
 
 
 def test_connect_time_out_of_a_client(world: World) -> None:

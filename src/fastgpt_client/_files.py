@@ -101,8 +101,12 @@ class Upload:
         from asyncio import to_thread
 
         if isinstance(self._source, _AsyncPieces):
-            async for piece in self._source.begin():
-                yield piece
+            pieces = self._source.begin()
+            try:
+                async for piece in pieces:
+                    yield piece
+            finally:
+                await pieces.aclose()
             return
         waits = self._source.waits
         read, close = await to_thread(self._source.open, self._start) if waits else self._source.open(self._start)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ._transport import AsyncTransport, SyncTransport
 
 R = TypeVar("R")
-T = TypeVar("T")  # a transport of our own
+T = TypeVar("T", bound="SyncTransport | AsyncTransport")
 C = TypeVar("C")  # a client of httpx2
 
 
@@ -50,6 +50,7 @@ class _Connections(Generic[T, C]):
 
     def __init__(self, settings: Transport, brought: C | None) -> None:
         self._settings = settings
+        self._trusting = False  # certificates are loaded
         self._own = brought is None
         self._lock = threading.Lock()
         self.transport: T | None = None
@@ -63,6 +64,7 @@ class _Connections(Generic[T, C]):
 
     def open(self, url: str, new_transport: Callable[[ssl.SSLContext], T], new_client: Callable[..., C]) -> T | None:
         """Our transport; None when the way is `client`."""
+        secure = url.startswith("https:")
         if self.closed or (self.transport is None and self.client is None):
             with self._lock:
                 if self.closed:
@@ -72,7 +74,12 @@ class _Connections(Generic[T, C]):
                 elif self._settings.http2 or _proxied(self._settings, url):
                     self.client = self._new_client(new_client)
                 else:
-                    self.transport = new_transport(_verification(self._settings, used=url.startswith("https:")))
+                    self.transport = new_transport(_verification(self._settings, used=secure))
+                    self._trusting = secure
+        if secure and not self._trusting and self.transport is not None:  # a storage may use TLS where FastGPT does not
+            with self._lock:
+                self.transport.trust(_verification(self._settings))
+                self._trusting = True
         return self.transport
 
     def _new_client(self, new_client: Callable[..., C]) -> C:

@@ -325,9 +325,13 @@ class SyncTransport(httpx2.BaseTransport):
     """Sends requests over connections of its own. May be used by many threads."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
+        self.trust(context)
+        self.pool: Pool[SyncConnection] = Pool()
+
+    def trust(self, context: ssl.SSLContext) -> None:
+        """Whom to trust from now on."""
         context.set_alpn_protocols(["http/1.1"])
         self._context = context
-        self.pool: Pool[SyncConnection] = Pool()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         started = time.perf_counter()
@@ -422,7 +426,8 @@ class AsyncConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(0)
+        # Not 0: over TLS asyncio then takes an empty buffer for a full one, and may never say that we can go on.
+        self._transport.set_write_buffer_limits(high=1, low=0)
 
     def data_received(self, data: bytes) -> None:
         self._pieces.append(data)
@@ -556,9 +561,13 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
     """Sends requests over connections of its own. A connection is used only in the event loop that made it."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
+        self.trust(context)
+        self.pool: Pool[AsyncConnection] = Pool()
+
+    def trust(self, context: ssl.SSLContext) -> None:
+        """Whom to trust from now on."""
         context.set_alpn_protocols(["http/1.1"])
         self._context = context
-        self.pool: Pool[AsyncConnection] = Pool()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         started = time.perf_counter()

@@ -36,6 +36,9 @@ class Form(msgspec.Struct, frozen=True):
         return given
 
 
+# Before 4.14.0 FastGPT took files itself, in a form; later it says where to put them (see ``api/uploads.py``).
+UPLOAD_OF_OLD = Form("POST", "/common/file/upload")
+
 OLDER_FORMS: dict[str, tuple[Form, ...]] = {
     # history/ since 4.14.5; the older paths still answer in 4.16.
     "/core/chat/history/getHistories": (Form("POST", "/core/chat/getHistories"),),
@@ -61,7 +64,7 @@ OLDER_FORMS: dict[str, tuple[Form, ...]] = {
             needs={"anchor": 0},
         ),
     ),
-    # file/ since 4.14.5; before 4.14.0 files were uploaded to FastGPT itself.
+    # file/ since 4.14.5; before 4.14.0 see above.
     "/core/chat/file/presignChatFilePostUrl": (Form("POST", "/core/chat/presignChatFilePostUrl"),),
     "/core/chat/file/presignChatFileGetUrl": (Form("POST", "/core/chat/presignChatFileGetUrl"),),
     "/core/dataset/file/presignDatasetFilePostUrl": (Form("POST", "/core/dataset/presignDatasetFilePostUrl"),),

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
 from typing import Any, assert_type
 
-from fastgpt_client import AsyncChatClient, AsyncConversation, AsyncFastGPTClient, ChatResponse, Reply, Response
+from fastgpt_client import (
+    AsyncChatClient,
+    AsyncConversation,
+    AsyncFastGPTClient,
+    ChatResponse,
+    FileResponse,
+    Reply,
+    Response,
+)
 from fastgpt_client.models._base import LinkedPage, Page
 from fastgpt_client.models.apps import App, AppLogsChart
 from fastgpt_client.models.chat import ChatHistory, ChatRecord, StopResult
@@ -47,3 +56,11 @@ async def use() -> None:
         assert_type(made.data, CreatedCollection)
         assert_type((await datasets.list_collections("d")).data, Page[Collection])
         assert_type(await datasets.push_data("c", [{"q": "x"}]), Response[InsertResult])
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b""
+
+        assert_type(await datasets.upload_dataset_file("d", pieces(), filename="a.txt"), str)
+        file = await datasets.export_collection("c")
+        assert_type(file, FileResponse)
+        assert_type(await file.asave("x"), Path)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from io import BytesIO
+from pathlib import Path
+from typing import Any, assert_type
 
 from fastgpt_client import (
     ChatClient,
     ChatResponse,
     Conversation,
     FastGPTClient,
+    FileResponse,
     Interactive,
     NodeError,
     Reply,
     Response,
+    Upload,
+    UploadedFile,
 )
 from fastgpt_client.models._base import LinkedPage, Page
 from fastgpt_client.models.apps import App, AppLogsChart
@@ -54,6 +59,11 @@ assert_type(client.get_collection_quotes(chatId="c", chatItemDataId="r", collect
 assert_type(client.presign_chat_file_post_url("a.txt", chatId="c").data, PresignedUpload)
 assert_type(client.presign_chat_file_get_url("k", chatId="c").data, str)
 assert_type(client.query_input_guide("x").data, list[str])
+assert_type(client.upload_chat_file("app", "c", "a.txt", "doc"), UploadedFile)
+assert_type(client.upload_chat_image(chatId="c", file=Path("a.png")).as_part(), dict[str, Any])
+assert_type(client.get_speech("x", {"model": "m"}), FileResponse)
+assert_type(client.get_speech("x", {"model": "m"}).save("x.mp3", progress=print), Path)
+client.upload_chat_file(chatId="c", file=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 client.get_chat_records(chatId="c", outLinkAuthData={"shareId": "s", "outLinkUid": "u"}, timeout=3)
 client.get_chat_records(chatId="c", sourceType="web")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 assert_type(ChatClient.stop_chat(client, "c"), Response[StopResult])
@@ -92,3 +102,8 @@ with FastGPTClient() as everything:
     assert_type(datasets.update_data("i", "q").data, UpdatedData)
     assert_type(datasets.list_training_errors("c").data.list, list[TrainingData])
     datasets.create_text_collection("d", "n", "t", chunkSzie=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    assert_type(datasets.create_file_collection("d", BytesIO(), chunkSize=5).data, CreatedCollection)
+    assert_type(datasets.create_image_collection("d", "n", ["a.png", Upload(b"", "b.png")]).data, CreatedCollection)
+    assert_type(datasets.insert_images("c", [iter([b""])]), Response[None])
+    assert_type(datasets.upload_dataset_file("d", b"", filename="a.txt"), str)
+    assert_type(list(datasets.export_collection("c").iter_bytes()), list[bytes])

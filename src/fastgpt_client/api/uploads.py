@@ -19,7 +19,7 @@ from .._flow import Flow, Together, exchange
 from .._json import as_object
 from .._response import Response
 from .._session import Options, Session
-from .._versions import Form as VersionForm
+from .._versions import UPLOAD_OF_OLD
 from ..errors import APIError, ArgumentError, NotFoundError, UnexpectedResponseError
 from ..models.chat import PresignedUpload, Stored
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .._answer import Answer
 
 R = TypeVar("R")
-
-_OLD_UPLOAD = "/common/file/upload"
 
 
 def upload(
@@ -45,8 +43,7 @@ def upload(
     ``presign`` asks a server of 4.14 or later where to; an earlier one gets the file with ``bucket`` and ``owner``.
     """
     meter = Meter(progress, [file]) if progress is not None else None
-    old = VersionForm("POST", _OLD_UPLOAD)
-    if _OLD_UPLOAD not in session.forms:
+    if UPLOAD_OF_OLD.path not in session.forms:
         try:
             asked = yield from presign()
         except NotFoundError as error:
@@ -56,15 +53,15 @@ def upload(
             yield from _store(asked.data, file, meter, session, options)
             return asked.data
     call = Call(
-        method="POST",
-        path=_OLD_UPLOAD,
+        method=UPLOAD_OF_OLD.method,
+        path=UPLOAD_OF_OLD.path,
         read=lambda answer: Response(answer, Stored),
-        body=old.adapt(owner),
+        body=UPLOAD_OF_OLD.adapt(owner),
         form=Form([file], meter, {"bucketName": bucket}),
         options=options,
     )
     stored = yield from exchange(call, session)
-    session.forms[_OLD_UPLOAD] = old
+    session.forms[UPLOAD_OF_OLD.path] = UPLOAD_OF_OLD
     return stored.data
 
 

@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS data (
     q TEXT NOT NULL, a TEXT NOT NULL, hash BLOB NOT NULL, chunkIndex INTEGER NOT NULL, imageId TEXT,
     indexes TEXT NOT NULL, indexAmount INTEGER NOT NULL, updateTime REAL NOT NULL
 );
-CREATE INDEX IF NOT EXISTS data_in_order ON data (collectionId, chunkIndex, seq, indexAmount);
+CREATE INDEX IF NOT EXISTS data_in_order ON data (collectionId, chunkIndex, seq DESC, indexAmount);
 CREATE INDEX IF NOT EXISTS data_by_hash ON data (collectionId, hash);
 CREATE INDEX IF NOT EXISTS data_by_dataset ON data (datasetId);
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (text, tokenize = "unicode61 remove_diacritics 0");
@@ -208,6 +208,7 @@ class KnowledgeStore:
     def __init__(self, path: str | Path, files: Files) -> None:
         self._files = files
         self.db: sqlite3.Connection = open_database(path, _SCHEMA)
+        self.db.execute("PRAGMA cache_size = -65536")  # KiB
         self.tickets: dict[str, tuple[list[str], float]] = {}
         """For downloads: of which collections, and until when."""
 

@@ -40,7 +40,8 @@ async def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
     source = version.source(path, endpoint.source)
     body, query = call.params, dict(call.request.query_params)
     call.params = query if source == "query" else body or query if source == "both" else body
-    if version.validates and source == "body" and not body and "content-type" not in call.request.headers:
+    untyped = endpoint.schema and source == "body" and not body and "content-type" not in call.request.headers
+    if untyped and version.validates:
         raise wire.InvalidError([wire.expected("object", "")])  # Next.js takes such a body for a text
     if path not in version.unchecked and (issues := wire.check(call.params, endpoint.schema)):
         raise wire.InvalidError(issues)

@@ -511,14 +511,16 @@ ENDPOINTS: dict[str, Endpoint] = {
     f"{_HERE}/listV2": Endpoint(list_v2, "body", _LIST, about_app=False),
     f"{_HERE}/list": Endpoint(list_old, "body", _LIST, about_app=False),
     f"{_HERE}/scrollList": Endpoint(list_scroll, "body", _LIST, about_app=False),
-    f"{_HERE}/detail": Endpoint(detail, "query", "id:id", about_app=False),
-    f"{_HERE}/trainingDetail": Endpoint(training_detail, "query", "collectionId:id", about_app=False),
+    f"{_HERE}/detail": Endpoint(detail, "query", "id:id", about_app=False, verb="get"),
+    f"{_HERE}/trainingDetail": Endpoint(training_detail, "query", "collectionId:id", about_app=False, verb="get"),
     f"{_HERE}/update": Endpoint(update, "body", "id?:id name?:string forbid?:boolean parentId?:id", about_app=False),
     f"{_HERE}/delete": Endpoint(delete, "body", about_app=False),
     f"{_HERE}/sync": Endpoint(sync, "body", "collectionId:id", about_app=False),
     f"{_HERE}/read": Endpoint(read, "body", "collectionId:id", about_app=False),
     f"{_HERE}/getDownloadTicket": Endpoint(ticket, "body", "datasetId:id collectionIds:array", about_app=False),
-    f"{_HERE}/batchDownload": Endpoint(download_many, "query", "ticket:string", about_app=False, needs_key=False),
+    f"{_HERE}/batchDownload": Endpoint(
+        download_many, "query", "ticket:string", about_app=False, verb="get", needs_key=False
+    ),
     f"{_HERE}/export": Endpoint(export, "body", "collectionId:id", about_app=False),
     "/core/dataset/file/getPreviewChunks": Endpoint(
         preview, "body", "datasetId:id type:string sourceId:string", about_app=False

@@ -409,7 +409,8 @@ async def _call(call: Call, endpoint: Endpoint) -> Response:
     """Check a request and hand it to its handler."""
     body, query = call.params, dict(call.request.query_params)
     call.params = query if endpoint.source == "query" else body or query if endpoint.source == "both" else body
-    if endpoint.source == "body" and not body and "content-type" not in call.request.headers:
+    untyped = not body and "content-type" not in call.request.headers
+    if untyped and endpoint.source == "body" and endpoint.schema:
         raise wire.InvalidError([wire.expected("object", "")])  # Next.js takes such a body for a text
     if issues := wire.check(call.params, endpoint.schema):
         raise wire.InvalidError(issues)

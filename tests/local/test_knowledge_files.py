@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import shutil
 import sqlite3
 import threading
 import time
@@ -20,7 +21,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fastgpt_client.local import Settings, forms
+from fastgpt_client.local import Settings
 from fastgpt_client.local.knowledge import parsing, words
 
 from .conftest import running
@@ -110,41 +111,41 @@ def test_kinds_of_files(base: Base) -> None:
 
 def test_forms_that_are_not_right(base: Base) -> None:
     path = f"/api{HERE}/create/localFile"
-    assert base.api.http.post(path, files={"data": (None, "{")}).json()["message"] == "Invalid JSON in the part data"
-    assert base.api.http.post(path, files={"data": (None, "[]")}).status_code == 400
-    assert base.api.http.post(path, files={"more": (None, "x")}).json()["message"] == "File not found"
-    unknown = base.upload("a.txt", "x", datasetId="0" * 24)
-    assert unknown.json()["statusText"] == "unExistDataset"
-    broken = base.api.http.post(path, content=b"x", headers={"content-type": "multipart/form-data"})
-    assert broken.json()["message"] == "File not found"
+    assert base.api.http.post(path, files={"data": (None, "{")}).json()["message"] == "File not found"
+    assert base.upload("a.txt", "x", datasetId="0" * 24).json()["statusText"] == "unExistDataset"
+    assert base.upload("a.txt", "x", parentId="0" * 24).json()["statusText"] == "unExistCollection"
     assert base.api.post(f"{HERE}/create/images", {"datasetId": base.id}).json()["message"] == "File not found"
-    assert (
-        base.api.post(f"{HERE}/create/fileId", {"datasetId": base.id, "fileId": "x"}).json()["message"]
-        == "File not found"
-    )
+    missing = base.api.post(f"{HERE}/create/fileId", {"datasetId": base.id, "fileId": "x"})
+    assert missing.json()["message"] == "File not found"
 
 
-def test_a_form_that_is_too_large(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "MAX_FORM", 1000)
-    assert base.upload("a.txt", "x" * 2000).status_code == 413
+def test_nothing_is_left_of_what_was_refused_or_deleted(serve: Callable[..., Api], tmp_path: Path) -> None:
+    base = Base(serve(training_delay=0.01, db=tmp_path / "kb.db", max_upload=1000))
+    kept = base.collection("a.txt", "text")
+    picture = base.form(f"{HERE}/create/images", [("a.png", b"x")]).json()["data"]["collectionId"]
+    base.wait()
+    folder = tmp_path / "kb.db.files"
+    assert len(list(folder.glob("*"))) == 4, "two files, and what is known of each"
+    assert base.upload("a.txt", "x" * 2000).status_code >= 400
+    base.upload("a.exe", "x")
+    base.upload("a.txt", "x", parentId="0" * 24)
+    base.api.data(f"{HERE}/delete", {"collectionIds": [kept, picture]})
+    deadline = time.monotonic() + 10
+    while list(folder.glob("*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
-@pytest.mark.parametrize(
-    ("disposition", "name"),
-    [
-        ('form-data; name="file"; filename="plain.txt"', "plain.txt"),
-        ("form-data; name=file; filename=bare.txt", "bare.txt"),
-        ('form-data; name="file"; filename="with \\"quotes\\".txt"', 'with "quotes".txt'),
-        ('form-data; name="file"; filename="%E6%96%87.txt"', "文.txt"),
-        ('form-data; name="file"; filename="100%.txt"', "100%.txt"),
-        ('form-data; name="file"; filename="%ff.txt"', "%ff.txt"),
-        ('form-data; name="file"; filename="a.txt"; filename*=UTF-8\'\'%E6%96%87.txt', "文.txt"),
-        ('form-data; name="file"; filename="a.txt"; filename*=klingon\'\'%E6.txt', "a.txt"),
-        ('form-data; name="file"', ""),
-    ],
-)
-def test_names_in_forms(disposition: str, name: str) -> None:
-    assert forms.file_name(disposition) == name
+def test_a_file_that_was_uploaded_before(base: Base) -> None:
+    for name, text in (("rules.txt", "二十天年假"), ("tool.exe", "MZ")):
+        asked = {"datasetId": base.id, "filename": name}
+        upload = base.api.data("/core/dataset/file/presignDatasetFilePostUrl", asked)
+        assert httpx2.put(upload["url"], content=text.encode(), trust_env=False).status_code == 200
+        made = base.api.post(f"{HERE}/create/fileId", {"datasetId": base.id, "fileId": upload["key"]})
+        if name == "rules.txt":
+            assert base.texts(made.json()["data"]["collectionId"]) == [text]
+        else:
+            assert made.json()["statusText"] == "InvalidUploadFileType"
 
 
 def test_a_name_in_utf_8_comes_out_as_it_does_there(base: Base) -> None:
@@ -193,7 +194,7 @@ def test_originals_and_tables_are_read(base: Base) -> None:
     address = base.api.data(f"{HERE}/read", {"collectionId": collection})["value"]
     original = httpx2.get(address, trust_env=False)  # without a key
     assert original.text == 'Paris, "capital"\nof France'
-    assert base.api.get("/common/file/read/x", token="wrong").status_code == 404
+    assert httpx2.get(f"{address}x", trust_env=False).status_code >= 400
     base.wait()
     exported = base.api.post(f"{HERE}/export", {"collectionId": collection})
     assert exported.headers["content-type"].startswith("text/csv")
@@ -246,10 +247,16 @@ def test_a_broken_database_is_told(serve: Callable[..., Api], tmp_path: Path) ->
 
 
 def test_a_lost_original_is_told(serve: Callable[..., Api], tmp_path: Path) -> None:
-    base = Base(serve(training_delay=0.3, db=tmp_path / "kb.db"))
-    collection = base.collection("a.txt", "text")
-    with contextlib.closing(sqlite3.connect(tmp_path / "kb.db", isolation_level=None)) as db:
-        db.execute("DELETE FROM originals")
+    server = serve(training_delay=1, db=tmp_path / "kb.db")
+    collection = Base(server).collection("a.txt", "text")
+    server.server.stop()
+    shutil.rmtree(tmp_path / "kb.db.files")
+    base = Base(serve(training_delay=0.01, db=tmp_path / "kb.db"))
+    error = {"collectionId": collection}
+    deadline = time.monotonic() + 10
+    while not base.api.data("/core/dataset/training/getTrainingError", error)["list"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     assert base.error(collection) == "The file is gone"
 
 

@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import json
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +20,7 @@ import pytest
 from fastgpt_client.local import AppSpec, LocalServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DATA = Path(__file__).parent / "data"
 
@@ -79,6 +80,10 @@ RELEASES = {
         ("6b03ff8ea84cf3a64dddcc57", "6b03ff8ba84cf3a64dddca9b"),
     )),
 }  # fmt: skip
+
+DATASET = "6b03ff8aa84cf3a64dddc9f9"
+VIRTUAL, TEXT, LINK = "6b03ff8ba84cf3a64dddca73", "6b03ff8ba84cf3a64dddca9b", "6b03ff9ba84cf3a64dddd0c7"
+INSERTED, DELETED = "6b03ff8fa84cf3a64dddcd46", "6b03ff9aa84cf3a64dddcf34"
 
 HUNG_UP = "the recording stops where its caller hung up; the replay reads to the end"
 WEB_APP = "the settings of a web app that the local server does not have are left out"
@@ -169,6 +174,8 @@ class Servers:
     def __init__(self, stack: contextlib.ExitStack, version: str) -> None:
         self.seen: set[str] = set()
         self.older = version != "4.16"
+        self.known: dict[str, str] = {}
+        """Ids of the recorded server's knowledge bases: what they are here."""
         self.release, self.ids = RELEASES[version]
         every = rules(self.ids)
 
@@ -180,7 +187,8 @@ class Servers:
             client.headers["authorization"] = "Bearer fastgpt-secret"
             return stack.enter_context(client)
 
-        self.main = start([*every, *stream_rules(self.older), *LAST], require_app_id=True)
+        rules_of_main = [*every, *stream_rules(self.older), *LAST]
+        self.main = start(rules_of_main, require_app_id=True, training_delay=0.4)
         self.whole = start([*every, *LAST], require_app_id=True)
         self.bound = start([*every, *LAST], app_keys={"fastgpt-secret": self.ids.simple}, api_keys=["other"])
         self.plugin = start(LAST, app_keys={"fastgpt-secret": self.ids.plugin}, api_keys=["other"])
@@ -252,7 +260,53 @@ class Servers:
         elif name == "appkey-histories-other-app":
             self.main.delete("/api/core/chat/clearHistories", params={"appId": body["appId"]})
         self.seen.add(chat)
+        self.prepare(name)
         yield
+
+    # --- knowledge bases
+
+    def translated(self, text: str) -> str:
+        """With the ids of this server instead of those of the recorded one."""
+        return re.sub("[0-9a-f]{24}", lambda match: self.known.get(match[0], match[0]), text)
+
+    def learn(self, there: Any, here: Any) -> None:
+        """Which id of the recorded server is which one here."""
+        if isinstance(there, dict) and isinstance(here, dict):
+            for key in there:
+                self.learn(there[key], here.get(key))
+        elif isinstance(there, list) and isinstance(here, list):
+            for one, other in zip(there, here, strict=False):
+                self.learn(one, other)
+        elif isinstance(there, str) and isinstance(here, str) and re.fullmatch("[0-9a-f]{24}", there):
+            self.known.setdefault(there, here)
+
+    def prepare(self, name: str) -> None:
+        """What must have happened before a case about knowledge bases: requests that were not kept, and waiting."""
+        if name in ("coll-detail-text", "coll-trainingDetail"):
+            self.wait(TEXT, lambda detail: detail["trainingCounts"]["chunk"] == 1)
+        elif name == "data-insertData-dup":
+            body = {"collectionId": self.known[VIRTUAL], "data": [{"q": "ok"}]}
+            self.main.post("/api/core/dataset/data/pushData", json=body)
+            for collection in (VIRTUAL, TEXT):
+                self.wait(collection, lambda detail: not any(detail["trainingCounts"].values()))
+        elif name == "data-delete-again":
+            self.main.delete("/api/core/dataset/data/delete", params={"id": self.known[INSERTED]})
+        elif name == "ds-delete-again":
+            self.main.delete("/api/core/dataset/delete", params={"id": self.known[DELETED]})
+        elif name == "coll-listV2-after-names":
+            data = json.dumps({"datasetId": self.known[DATASET]})
+            for file in ("文件甲.txt", "文档.md"):
+                files = {"data": (None, data), "file": (file, b"hello", "text/plain")}
+                self.main.post("/api/core/dataset/collection/create/localFile", files=files)
+        elif name == "coll-delete-array-again":
+            self.main.post("/api/core/dataset/collection/delete", json={"collectionIds": [self.known[LINK]]})
+
+    def wait(self, collection: str, done: Callable[[dict[str, Any]], bool]) -> None:
+        deadline = time.monotonic() + 10
+        query = {"collectionId": self.known[collection]}
+        while not done(self.main.get("/api/core/dataset/collection/trainingDetail", params=query).json()["data"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 @pytest.fixture(params=RELEASES)
@@ -312,16 +366,22 @@ def seen(status: int, kind: str | None, text: str) -> tuple[Any, ...]:
 
 def replay(servers: Servers, case: dict[str, Any]) -> tuple[Any, ...]:
     client = servers.pick(case)
-    body = case["body"].encode()
-    if size := re.fullmatch(r"<(\d+) bytes>", case["body"]):
-        message = {"role": "user", "content": "x" * int(size[1])}
-        body = json.dumps({"appId": servers.ids.simple, "messages": [message]}).encode()
     headers = {"content-type": "application/json", **case["headers"]}
     with servers.state(case):
-        request = client.build_request(case["method"], case["url"], content=body, headers=headers)
+        url, text = case["url"], case["body"]
+        if "/core/dataset/" in url:
+            url, text = servers.translated(url), servers.translated(text)
+        body = text.encode()
+        if size := re.fullmatch(r"<(\d+) bytes>", text):
+            message = {"role": "user", "content": "x" * int(size[1])}
+            body = json.dumps({"appId": servers.ids.simple, "messages": [message]}).encode()
+        sent = {name: value for name, value in headers.items() if value is not None}
+        request = client.build_request(case["method"], url, content=body, headers=sent)
         if "authorization" not in case["headers"]:
             del request.headers["authorization"]
         response = client.send(request)
+    if "/core/dataset/" in case["url"]:
+        servers.learn(json.loads(case["answer"]), response.json())
     assert response.status_code == 404 or response.headers.get("content-encoding") == case["encoding"]
     return seen(response.status_code, response.headers.get("content-type"), response.text)
 

@@ -41,7 +41,8 @@ def openapi(endpoints: Mapping[str, Endpoint], call: Call, _: object) -> Respons
 def _described(path: str, endpoint: Endpoint, version: Version) -> dict[str, Any]:
     """One path of the document."""
     fields = dict(item.split(":") for item in endpoint.schema.split())
-    types = {name.rstrip("?"): {"type": "string" if kind == "id" else kind} for name, kind in fields.items()}
+    kinds = {"id": {"type": "string", "pattern": f"^{wire.OBJECT_ID.pattern}$"}}
+    types = {name.rstrip("?"): kinds.get(kind, {"type": kind}) for name, kind in fields.items()}
     required = [name for name in fields if not name.endswith("?")]
     operation: dict[str, Any] = {}
     if version.source(path, endpoint.source) == "body":

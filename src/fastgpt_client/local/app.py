@@ -458,12 +458,12 @@ def create_app(settings: Settings) -> Starlette:
         found.append(route(state, path, partial(completions, api=api)))
     described = {**dict.fromkeys(runs.values(), Endpoint(completions, schema=SCHEMA)), **endpoints}
     endpoints["/apidoc/systemopenapi.json"] = Endpoint(
-        partial(about.openapi, described), "query", about_app=False, needs_key=False, verb="get"
+        partial(about.openapi, described), about_app=False, needs_key=False, verb="get"
     )
     for path, endpoint in endpoints.items():
         found += routes(state, path, endpoint)
     for path, work in files.ROUTES.items():
-        found += [route(state, known, work, read=False) for known in state.version.where(path)]
+        found.append(route(state, path, work, read=False))
     found.append(Route("/", _home))
 
     @asynccontextmanager

@@ -20,7 +20,7 @@ from .versions import VERSIONS, Version
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from .forms import FormFile
+    from .files import Received
     from .settings import AppSpec, Settings
 
 _WINDOW = 60
@@ -41,7 +41,7 @@ class State:
         self.model: Model = Responder(settings.delay)
         if settings.model_url:
             self.model = OpenAIModel(settings.model_url, settings.model, settings.model_key)
-        self.knowledge: KnowledgeStore = KnowledgeStore(settings.db)
+        self.knowledge: KnowledgeStore = KnowledgeStore(settings.db, self.files)
         self.embedder: Embedder | None = None
         if settings.embedding_url:
             self.embedder = Embedder(settings.embedding_url, settings.embedding_model, settings.embedding_key)
@@ -88,8 +88,8 @@ class Call:
         self.store: Store = state.store
         self.request = request
         self.params = params
-        self.files: list[FormFile] = []
-        """The files of a form."""
+        self.files: list[Received] = []
+        """The files of a form; those that nobody keeps are gone after the call."""
         self.headers: dict[str, str] = {}
         """What the answer gets, be it good or bad."""
         self._suffix: str | None = None

@@ -191,12 +191,12 @@ async def read_form(call: Call) -> tuple[dict[str, str], list[Received]]:
         try:
             async for piece in call.request.stream():
                 parser.write(piece)
-            if not form.whole:
-                raise MultipartParseError("Unexpected end of form")
-        except BaseException as exc:
+            parser.finalize()
+        except MultipartParseError as exc:
             form.drop()
-            if isinstance(exc, MultipartParseError):
-                raise wire.ApiError(str(exc)) from exc
+            raise wire.ApiError(str(exc)) from exc
+        except BaseException:
+            form.drop()
             raise
     return form.fields, form.files
 
@@ -207,7 +207,6 @@ class _Form:
     def __init__(self, files: Files, limit: int) -> None:
         self.fields: dict[str, str] = {}
         self.files: list[Received] = []
-        self.whole: bool = False
         self._storage = files
         self._limit = limit
         self._header, self._value = b"", b""
@@ -223,7 +222,6 @@ class _Form:
             "on_headers_finished": self._on_headers_finished,
             "on_part_data": self._on_part_data,
             "on_part_end": self._on_part_end,
-            "on_end": self._on_end,
         }
 
     def drop(self) -> None:
@@ -273,9 +271,6 @@ class _Form:
             self.files.append(Received(name, path.stat().st_size, self._type or "application/octet-stream", path))
         self._incoming, self._disposition, self._type, self._data = None, "", "", bytearray()
 
-    def _on_end(self) -> None:
-        self.whole = True
-
 
 def _parameter(disposition: str, name: str) -> str:
     """A parameter as FastGPT reads it: RFC 5987 first, else raw bytes as Latin-1; then %XX undone."""
@@ -303,10 +298,11 @@ def read_data(fields: dict[str, str]) -> dict[str, Any]:
 
 
 def _chat_key(call: Call, app_id: str, name: str) -> str:
-    return f"chat/{app_id}/{wire.object_id()}/{call.key}/{_unique(name)}"
+    return f"chat/{app_id}/{wire.object_id()}/{call.key}/{unique(name)}"
 
 
-def _unique(name: str) -> str:
+def unique(name: str) -> str:
+    """The name of a file as it ends its key."""
     stem, dot, ending = quote(name, safe="").rpartition(".")
     return f"{stem or ending}_{wire.new_id(6)}{dot if stem else ''}{ending if stem else ''}"
 
@@ -315,7 +311,8 @@ def _address(call: Call, path: str) -> str:
     return f"{call.request.base_url}api/system/file/{path}"
 
 
-def _view(call: Call, file_id: str) -> str:
+def view_address(call: Call, file_id: str) -> str:
+    """Where a file can be looked at, without a key."""
     return _address(call, f"d/{file_id}")
 
 
@@ -349,7 +346,7 @@ def _put_form(call: Call, key: str) -> Response:
         "url": url,
         "key": key,
         "headers": {"content-type": session.content_type},
-        "previewUrl": _view(call, files.reserve(key)),
+        "previewUrl": view_address(call, files.reserve(key)),
         "maxSize": settings.max_upload,
         "uploadMode": "single",
     }
@@ -404,26 +401,26 @@ async def presign_chat_old(call: Call) -> Response:
 async def presign_dataset(call: Call) -> Response:
     """Where to upload a file of a knowledge base."""
     await _json(call, _DATASET_FILE)
-    return _put_form(call, f"dataset/{call.params['datasetId']}/{_unique(call.params['filename'])}")
+    return _put_form(call, f"dataset/{call.params['datasetId']}/{unique(call.params['filename'])}")
 
 
 async def presign_dataset_old(call: Call) -> Response:
     """The same, before 4.14.5."""
     await _json(call, _DATASET_FILE)
-    return _post_form(call, f"dataset/{call.params['datasetId']}/{_unique(call.params['filename'])}")
+    return _post_form(call, f"dataset/{call.params['datasetId']}/{unique(call.params['filename'])}")
 
 
 async def presign_search_image(call: Call) -> Response:
     """Where to upload a picture to search with."""
     await _json(call, _DATASET_FILE)
-    return _put_form(call, f"temp/{call.params['datasetId']}/{_unique(call.params['filename'])}")
+    return _put_form(call, f"temp/{call.params['datasetId']}/{unique(call.params['filename'])}")
 
 
 async def presign_view(call: Call) -> Response:
     """Where to look at a file of a conversation."""
     await _json(call, "appId?:string key:string")
     _app_id(call)
-    return _answer(call, _view(call, _found(call.state.files.get(call.params["key"])).id))
+    return _answer(call, view_address(call, _found(call.state.files.get(call.params["key"])).id))
 
 
 # --- uploads ----------------------------------------------------------------------------------------------------------

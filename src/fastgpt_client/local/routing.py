@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from . import wire
 from .calls import Call, State
-from .forms import is_form, read_form
+from .files import read_data, read_form
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,7 +40,8 @@ async def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
     source = version.source(path, endpoint.source)
     body, query = call.params, dict(call.request.query_params)
     call.params = query if source == "query" else body or query if source == "both" else body
-    if source == "body" and not body and "content-type" not in call.request.headers and version.validates:
+    untyped = endpoint.schema and source == "body" and not body and "content-type" not in call.request.headers
+    if untyped and version.validates:
         raise wire.InvalidError([wire.expected("object", "")])  # Next.js takes such a body for a text
     if path not in version.unchecked and (issues := wire.check(call.params, endpoint.schema)):
         raise wire.InvalidError(issues)
@@ -69,11 +70,10 @@ def route(state: State, path: str, work: Callable[[Call], Awaitable[Response]], 
     async def handle(request: Request) -> Response:
         call = Call(state, request, {})
         try:
-            if not read:
-                pass
-            elif is_form(request):
-                call.params, call.files = await read_form(request)
-            else:
+            if read and request.headers.get("content-type", "").startswith("multipart/form-data"):
+                fields, call.files = await read_form(call)
+                call.params = read_data(fields)
+            elif read:
                 call.params = await wire.read_json(request, state.version.max_body)
             return await work(call)
         except wire.PlainError as exc:
@@ -87,5 +87,8 @@ def route(state: State, path: str, work: Callable[[Call], Awaitable[Response]], 
             logger.exception("%s failed", path)
             _, payload = state.version.told(wire.ApiError("Internal server error"))
             return wire.answer(request, payload, 500)
+        finally:
+            for received in call.files:
+                received.path.unlink(missing_ok=True)
 
     return Route(f"/api{path}", handle, methods=_VERBS)

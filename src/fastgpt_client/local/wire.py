@@ -179,11 +179,11 @@ def bad_date(value: Any, name: str) -> dict[str, Any]:
     return {"code": "invalid_union", "errors": errors, "path": [name], "message": "Invalid input"}
 
 
-_OBJECT_ID = re.compile("[0-9a-fA-F]{24}")
+OBJECT_ID = re.compile("[0-9a-fA-F]{24}")
 
 
 def _bad_id(name: str) -> dict[str, Any]:
-    pattern = f"/^{_OBJECT_ID.pattern}$/"
+    pattern = f"/^{OBJECT_ID.pattern}$/"
     issue = {"origin": "string", "code": "invalid_format", "format": "regex", "pattern": pattern, "path": [name]}
     return {**issue, "message": f"Invalid string: must match pattern {pattern}"}
 
@@ -212,7 +212,7 @@ def check(params: Mapping[str, Any], schema: str) -> list[dict[str, Any]]:
         optional = name.endswith("?")
         value = params.get(name := name.rstrip("?"), MISSING)
         if kind == "id":
-            if isinstance(value, str) and not _OBJECT_ID.fullmatch(value) and not (optional and not value):
+            if isinstance(value, str) and not OBJECT_ID.fullmatch(value) and not (optional and not value):
                 issues.append(_bad_id(name))
             kind = "string"
         if not (_TYPES[kind](value) or (optional and value in (MISSING, None))):

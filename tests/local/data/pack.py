@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 PATHS = re.compile(
     r"/api/(v[12]/chat/|core/chat/|core/app/(list|logs/|getChatLogs)|proApi/core/app/logs/|support/openapi/health"
-    r"|common/system/getInitData|v1/embeddings|core/nope)"
+    r"|common/system/getInitData|v1/embeddings|core/nope|core/dataset/)"
 )
 LEFT_OUT = re.compile(
     "app-logs-exportLogs|.*presign|inputGuide|v1-folder-app"
@@ -46,6 +46,30 @@ ORDER = [
     r"record-delete",
     r"v2-chat-resume",
     r"chat-.*delHistory",
+    r"ds-(?!update|delete)",
+    r"coll-create(-folder)?\.",
+    r"coll-create-text\.",
+    r"coll-create-text-qa",
+    r"coll-create-text-legacy",
+    r"coll-create-(link|text-unknown)",
+    r"coll-create-localFile-txt",
+    r"coll-(list|listV2|scrollList)\.",
+    r"coll-(trainingDetail|detail)",
+    r"coll-update",
+    r"data-(pushData|insertData\.)",
+    r"data-(insertData-dup|.*list)",
+    r"data-detail",
+    r"data-update",
+    r"searchTest|dataset-getQuoteData|training-",
+    r"data-delete\.",
+    r"data-delete-again",
+    r"ds-update",
+    r"ds-delete",
+    r"coll-create-localFile",
+    r"coll-listV2-after",
+    r"coll-create-forsync",
+    r"coll-delete-post-id",
+    r"coll-delete",
     r"(?!chat-.*clear).",
     r"chat-.*clearHistories",
     r"chat-history-after-clear",
@@ -65,12 +89,16 @@ def main(folder: Path) -> None:
         recorded = json.loads(file.read_text(encoding="utf-8"))
         request, response = recorded["request"], recorded["response"]
         url = urlsplit(request["url"])
-        if not PATHS.match(url.path) or LEFT_OUT.match(file.name):
+        later = "/core/dataset/" in url.path and folder.name != "4.16.0"  # knowledge bases answer as 4.16 does
+        if later or not PATHS.match(url.path) or LEFT_OUT.match(file.name):
             continue
         headers = {name.lower(): value for name, value in response["headers"]}
         sent = {
             name: value for name, value in request["headers"].items() if name in ("authorization", "accept-encoding")
         }
+        kind = request["headers"].get("content-type")
+        if kind != "application/json" and "/core/dataset/" in url.path:
+            sent["content-type"] = kind  # a form, or none
         case = {
             "name": file.stem,
             "method": request["method"],

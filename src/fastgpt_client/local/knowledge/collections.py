@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import io
-import secrets
 import time
 import zipfile
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
 
 from starlette.responses import Response
 
 from .. import wire
 from ..endpoints import Endpoint
+from ..files import unique, view_address
 from ..logs import TMB_ID
 from .parsing import DEFAULTS, IMAGES, UPLOADABLE, ParseError, cut, ending, read_rows, to_text, write_rows
 from .shapes import collection_of, dataset_of, page, permission, raw_collection, raw_dataset, source_of
-from .store import Original, Progress
+from .store import Progress
 from .training import digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ..calls import Call
-    from ..forms import FormFile
+    from ..files import Received, StoredFile
     from .store import Collection
 
 _CHUNKS = (
@@ -72,7 +72,7 @@ def _tags(call: Call, dataset: str) -> list[str] | None:
     return call.state.knowledge.tag_ids(dataset, names)
 
 
-def _add(call: Call, kind: str, name: str, original: Original | None = None, **columns: Any) -> str:
+def _add(call: Call, kind: str, name: str, original: StoredFile | None = None, **columns: Any) -> str:
     """A collection of what the call says; returns its id."""
     dataset = dataset_of(call, call.params.get("datasetId"))
     store = call.state.knowledge
@@ -82,13 +82,12 @@ def _add(call: Call, kind: str, name: str, original: Original | None = None, **c
             {} if plain else _settings(call),
             call.params.get("metadata") or {},
             _tags(call, dataset.id),
-            original,
             datasetId=dataset.id,
             parentId=_parent(call),
             type=kind,
             name=name,
             trainingType=None if plain else columns.pop("trainingType", call.params.get("trainingType") or "chunk"),
-            fileId=original.id if original is not None else None,
+            fileId=original.key if original is not None else None,
             **columns,
         )
 
@@ -99,13 +98,7 @@ def _trained(call: Call, collection: str) -> dict[str, Any]:
     return {"collectionId": collection, "results": {"insertLen": 0}}
 
 
-def file_key(dataset: str, name: str) -> str:
-    """The key of a file in FastGPT's object storage."""
-    stem, dot, end = name.rpartition(".") if "." in name else (name, "", "")
-    return f"dataset/{dataset}/{quote(stem, safe='')}_{secrets.token_urlsafe(9)[:6]}{dot}{quote(end, safe='')}"
-
-
-def _file(call: Call, allowed: Sequence[str] = UPLOADABLE) -> FormFile:
+def _file(call: Call, allowed: Sequence[str] = UPLOADABLE) -> Received:
     """The one file of a form."""
     if not call.files:
         raise wire.ApiError("File not found")
@@ -114,8 +107,20 @@ def _file(call: Call, allowed: Sequence[str] = UPLOADABLE) -> FormFile:
     return call.files[0]
 
 
-def _original(dataset: str, name: str, content: bytes, kind: str) -> Original:
-    return Original(file_key(dataset, name), name, kind, len(content), content)
+def _keep(call: Call, name: str, content: Path | bytes, kind: str) -> StoredFile:
+    """Keep a file of a knowledge base."""
+    dataset = dataset_of(call, call.params.get("datasetId"))
+    return call.state.files.save(f"dataset/{dataset.id}/{unique(name)}", name, kind, content)
+
+
+def _add_file(call: Call, name: str, content: Path | bytes, kind: str, **columns: Any) -> dict[str, Any]:
+    """A collection of a file that is not kept yet, and put in line."""
+    original = _keep(call, name, content, kind)
+    try:
+        return _trained(call, _add(call, "file", name, original, **columns))
+    except wire.ApiError:
+        call.state.files.delete(original.key)
+        raise
 
 
 def create(call: Call, _: None) -> str:
@@ -128,10 +133,9 @@ def create(call: Call, _: None) -> str:
 
 def create_text(call: Call, _: None) -> dict[str, Any]:
     """A collection of a text; FastGPT makes a text file of it."""
-    dataset, name = dataset_of(call, call.params["datasetId"]), call.params["name"]
+    name = call.params["name"]
     name = name if name.endswith(".txt") else f"{name}.txt"
-    original = _original(dataset.id, name, call.params["text"].encode("utf-8", "replace"), "text/plain")
-    return _trained(call, _add(call, "file", name, original))
+    return _add_file(call, name, call.params["text"].encode("utf-8", "replace"), "text/plain")
 
 
 def create_link(call: Call, _: None) -> dict[str, Any]:
@@ -143,40 +147,30 @@ def create_link(call: Call, _: None) -> dict[str, Any]:
 def create_local_file(call: Call, _: None) -> dict[str, Any]:
     """A collection of a file that comes with the request."""
     file = _file(call)
-    dataset = dataset_of(call, call.params.get("datasetId"))
-    return _trained(
-        call, _add(call, "file", file.name, _original(dataset.id, file.name, file.content, file.content_type))
-    )
+    return _add_file(call, file.name, file.path, file.content_type)
 
 
 def create_file_id(call: Call, _: None) -> dict[str, Any]:
     """A collection of a file that was uploaded before."""
-    original = _original_of(call, call.params["fileId"])
+    original = _original(call, call.params["fileId"])
     if ending(original.name) not in UPLOADABLE:
         raise wire.bad_file_type()
     return _trained(call, _add(call, "file", original.name, original))
 
 
-def _original_of(call: Call, key: str) -> Original:
-    """A file that a collection was made of, or that was uploaded for one."""
-    original = call.state.knowledge.original(key)
-    if original is not None:
-        return original
-    files: Any = getattr(call.state, "files", None)
-    stored = files.get(key) if files is not None else None
-    if stored is None:
+def _original(call: Call, key: str) -> StoredFile:
+    """A file by its key."""
+    original = call.state.files.get(key)
+    if original is None:
         raise wire.ApiError("File not found")
-    content: bytes = stored.path.read_bytes()
-    return Original(stored.key, stored.name, stored.content_type, len(content), content)
+    return original
 
 
 def _create_table(call: Call, kind: str, message: str) -> dict[str, Any]:
     file = _file(call, ("csv", "xlsx"))
-    dataset = dataset_of(call, call.params.get("datasetId"))
-    if read_rows(file.content) is None:
+    if read_rows(file.path.read_bytes()) is None:
         raise wire.ApiError(message)
-    original = _original(dataset.id, file.name, file.content, file.content_type)
-    return _trained(call, _add(call, "file", file.name, original, trainingType=kind))
+    return _add_file(call, file.name, file.path, file.content_type, trainingType=kind)
 
 
 def create_template(call: Call, _: None) -> dict[str, Any]:
@@ -192,26 +186,28 @@ def create_backup(call: Call, _: None) -> dict[str, Any]:
 
 def create_images(call: Call, _: None) -> dict[str, Any]:
     """A collection of pictures."""
+    check_images(call)
+    name = str(call.params.get("collectionName") or call.files[0].name)
+    collection = _add(call, "images", name, trainingType="imageParse")
+    return {"collectionId": collection, "results": {"insertLen": add_images(call, collection)}}
+
+
+def check_images(call: Call) -> None:
+    """There are files, and all are pictures."""
     if not call.files:
         raise wire.ApiError("File not found")
-    name = str(call.params.get("collectionName") or call.files[0].name)
-    dataset = dataset_of(call, call.params.get("datasetId"))
-    return {"collectionId": add_images(call, dataset.id, name=name), "results": {"insertLen": len(call.files)}}
-
-
-def add_images(call: Call, dataset: str, collection: str | None = None, name: str = "") -> str:
-    """Put pictures into a collection, a new one if none is given; returns its id."""
     if any(ending(file.name) not in IMAGES for file in call.files):
         raise wire.bad_file_type()
-    key = collection or _add(call, "images", name, trainingType="imageParse")
+
+
+def add_images(call: Call, collection: str) -> int:
+    """Put pictures into a collection; returns how many."""
     steps: list[dict[str, Any]] = []
     for index, file in enumerate(call.files):
-        original = _original(dataset, file.name, file.content, file.content_type)
-        call.state.knowledge.add_original(original)
-        step = {"datasetId": dataset, "collectionId": key, "mode": "imageParse"}
-        steps.append({**step, "q": file.name, "chunkIndex": index, "imageId": original.id})
-    call.state.training.add(steps)
-    return key
+        image = _keep(call, file.name, file.path, file.content_type)
+        step = {"datasetId": call.params["datasetId"], "collectionId": collection, "mode": "imageParse"}
+        steps.append({**step, "q": file.name, "chunkIndex": index, "imageId": image.key})
+    return call.state.training.add(steps)
 
 
 def create_api_files(call: Call, _: None) -> None:
@@ -228,7 +224,7 @@ def retrain(call: Call, _: None) -> dict[str, Any]:
         raise wire.user_error("This collection has no original to cut anew")
     given = {name: call.params[name] for name in _CHUNKS if call.params.get(name) not in (None, "")}
     with store.transaction():
-        store.delete_collections([old.id], originals=False)
+        store.delete_collections([old.id], files=False)
         key = store.add_collection(
             {**old.settings, **given},
             old.metadata,
@@ -345,10 +341,9 @@ def detail(call: Call, _: None) -> dict[str, Any]:
     """One collection, with its knowledge base, settings and counts."""
     store, collection = call.state.knowledge, collection_of(call, call.params["id"])
     progress = store.progress([collection.id])[collection.id]
-    file: dict[str, Any] = {}
-    if collection.fileId is not None:
-        size = store.original_size(collection.fileId)
-        file = {"file": {"filename": collection.name, "contentLength": size}}
+    original = call.state.files.get(collection.fileId or "")
+    size = original.size if original is not None else 0
+    file = {"file": {"filename": collection.name, "contentLength": size}} if collection.fileId is not None else {}
     return {
         **collection.settings,
         **raw_collection(store, collection, names=True),
@@ -386,17 +381,7 @@ def read(call: Call, _: None) -> dict[str, Any]:
         return {"type": "url", "value": collection.rawLink}
     if collection.fileId is None:
         raise wire.ApiError("The collection has no original")
-    address = f"{str(call.request.base_url).rstrip('/')}/api/common/file/read/{quote(collection.name)}"
-    return {"type": "url", "value": f"{address}?token={quote(collection.fileId, safe='')}"}
-
-
-def download(call: Call, _: None) -> Response:
-    """An original. Its key is secret enough to need no other."""
-    original = call.state.knowledge.original(str(call.params.get("token") or ""))
-    if original is None:
-        raise wire.ApiError("File not found", status=404)
-    named = {"content-disposition": f"inline; filename*=UTF-8''{quote(original.name)}"}
-    return Response(original.content, media_type=original.contentType, headers=named)
+    return {"type": "url", "value": view_address(call, _original(call, collection.fileId).id)}
 
 
 def export(call: Call, _: None) -> Response:
@@ -430,9 +415,9 @@ def download_many(call: Call, _: None) -> Response:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for at, collection in enumerate(filter(None, map(call.state.knowledge.collection, ids)), 1):
-            original = call.state.knowledge.original(collection.fileId or "")
+            original = call.state.files.get(collection.fileId or "")
             if original is not None:
-                archive.writestr(f"{at} {original.name}", original.content)
+                archive.write(original.path, f"{at} {original.name}")
     headers = {"content-disposition": "attachment; filename=files.zip"}
     return Response(packed.getvalue(), media_type="application/zip", headers=headers)
 
@@ -445,8 +430,8 @@ async def preview(call: Call, _: None) -> dict[str, Any]:
         if params["type"] == "link":
             text = (await call.state.training.fetch(params["sourceId"]))[1]
         else:
-            original = _original_of(call, params["sourceId"])
-            text = to_text(original.name, original.content)
+            original = _original(call, params["sourceId"])
+            text = to_text(original.name, original.path.read_bytes())
     except ParseError as exc:
         raise wire.ApiError(str(exc)) from None
     chunks = cut(text, _settings(call))
@@ -526,17 +511,18 @@ ENDPOINTS: dict[str, Endpoint] = {
     f"{_HERE}/listV2": Endpoint(list_v2, "body", _LIST, about_app=False),
     f"{_HERE}/list": Endpoint(list_old, "body", _LIST, about_app=False),
     f"{_HERE}/scrollList": Endpoint(list_scroll, "body", _LIST, about_app=False),
-    f"{_HERE}/detail": Endpoint(detail, "query", "id:id", about_app=False),
-    f"{_HERE}/trainingDetail": Endpoint(training_detail, "query", "collectionId:id", about_app=False),
+    f"{_HERE}/detail": Endpoint(detail, "query", "id:id", about_app=False, verb="get"),
+    f"{_HERE}/trainingDetail": Endpoint(training_detail, "query", "collectionId:id", about_app=False, verb="get"),
     f"{_HERE}/update": Endpoint(update, "body", "id?:id name?:string forbid?:boolean parentId?:id", about_app=False),
     f"{_HERE}/delete": Endpoint(delete, "body", about_app=False),
     f"{_HERE}/sync": Endpoint(sync, "body", "collectionId:id", about_app=False),
     f"{_HERE}/read": Endpoint(read, "body", "collectionId:id", about_app=False),
     f"{_HERE}/getDownloadTicket": Endpoint(ticket, "body", "datasetId:id collectionIds:array", about_app=False),
-    f"{_HERE}/batchDownload": Endpoint(download_many, "query", "ticket:string", about_app=False, needs_key=False),
+    f"{_HERE}/batchDownload": Endpoint(
+        download_many, "query", "ticket:string", about_app=False, verb="get", needs_key=False
+    ),
     f"{_HERE}/export": Endpoint(export, "body", "collectionId:id", about_app=False),
     "/core/dataset/file/getPreviewChunks": Endpoint(
         preview, "body", "datasetId:id type:string sourceId:string", about_app=False
     ),
-    "/common/file/read/{name:path}": Endpoint(download, "query", about_app=False, needs_key=False),
 }

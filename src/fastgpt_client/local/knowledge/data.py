@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .. import wire
 from ..endpoints import Endpoint
 from ..logs import TMB_ID
-from .collections import add_images
+from .collections import add_images, check_images
 from .embeddings import EmbeddingError
 from .shapes import TEAM_ID, collection_of, data_of, dataset_of, page, raw_collection, source_of
 from .training import default_texts
@@ -91,9 +91,9 @@ async def _vectors(call: Call, texts: Iterable[dict[str, Any]]) -> dict[str, byt
 def insert_images(call: Call, _: None) -> None:
     """Put pictures into a collection."""
     collection = collection_of(call, call.params.get("collectionId"))
-    if not call.files:
-        raise wire.ApiError("File not found")
-    add_images(call, collection.datasetId, collection.id)
+    check_images(call)
+    call.params["datasetId"] = collection.datasetId
+    add_images(call, collection.id)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -328,28 +328,31 @@ ENDPOINTS: dict[str, Endpoint] = {
     f"{_DATA}/insertImages": Endpoint(insert_images, about_app=False),
     f"{_DATA}/v2/list": Endpoint(list_data, "body", "collectionId:id searchText?:string", about_app=False),
     f"{_DATA}/list": Endpoint(list_data, "body", "collectionId:id searchText?:string", about_app=False),
-    f"{_DATA}/detail": Endpoint(detail, "query", "id:id", about_app=False),
-    f"{_DATA}/update": Endpoint(update, "body", "dataId:id q?:string a?:string imageId?:string", about_app=False),
-    f"{_DATA}/delete": Endpoint(delete, "query", "id:id", about_app=False),
+    f"{_DATA}/detail": Endpoint(detail, "query", "id:id", about_app=False, verb="get"),
+    f"{_DATA}/update": Endpoint(
+        update, "body", "dataId:id q?:string a?:string imageId?:string", about_app=False, verb="put"
+    ),
+    f"{_DATA}/delete": Endpoint(delete, "query", "id:id", about_app=False, verb="delete"),
     f"{_DATA}/getQuoteData": Endpoint(quote, "body", "id:id", about_app=False),
-    f"{_DATA}/getPermission": Endpoint(rights, "query", "id:id", about_app=False),
+    f"{_DATA}/getPermission": Endpoint(rights, "query", "id:id", about_app=False, verb="get"),
     f"{_DATA}/index/create": Endpoint(create_index, "body", "dataId:id text:string type?:string", about_app=False),
     f"{_DATA}/index/update": Endpoint(
         update_index, "body", "dataId:id indexDataId:string text:string", about_app=False
     ),
     f"{_DATA}/index/delete": Endpoint(delete_index, "body", "dataId:id indexDataId:string", about_app=False),
-    f"{_TRAINING}/getDatasetTrainingQueue": Endpoint(queue, "query", "datasetId:id", about_app=False),
+    f"{_TRAINING}/getDatasetTrainingQueue": Endpoint(queue, "query", "datasetId:id", about_app=False, verb="get"),
     f"{_TRAINING}/getTrainingError": Endpoint(list_errors, "body", "collectionId:id", about_app=False),
     f"{_TRAINING}/getDatasetTrainingError": Endpoint(
         list_dataset_errors, "body", "datasetId:id collectionId?:id", about_app=False
     ),
-    f"{_TRAINING}/hasDatasetTrainingError": Endpoint(has_errors, "query", "datasetId:id", about_app=False),
+    f"{_TRAINING}/hasDatasetTrainingError": Endpoint(has_errors, "query", "datasetId:id", about_app=False, verb="get"),
     f"{_TRAINING}/getTrainingDataDetail": Endpoint(step_detail, "body", _STEP, about_app=False),
     f"{_TRAINING}/updateTrainingData": Endpoint(
         update_step,
         "body",
         "datasetId?:id collectionId?:id dataId?:id q?:string a?:string chunkIndex?:number",
         about_app=False,
+        verb="put",
     ),
     f"{_TRAINING}/deleteTrainingData": Endpoint(delete_step, "body", _STEP, about_app=False),
     f"{_TRAINING}/rebuildEmbedding": Endpoint(rebuild, "body", "datasetId:id", about_app=False),

@@ -180,16 +180,18 @@ ENDPOINTS: dict[str, Endpoint] = {
     "/core/dataset/list": Endpoint(
         list_datasets, "body", "parentId?:id searchKey?:string type?:string", about_app=False
     ),
-    "/core/dataset/detail": Endpoint(detail, "query", "id:id", about_app=False),
+    "/core/dataset/detail": Endpoint(detail, "query", "id:id", about_app=False, verb="get"),
     "/core/dataset/update": Endpoint(
-        update, "body", "id:id name?:string intro?:string avatar?:string parentId?:id", about_app=False
+        update, "body", "id:id name?:string intro?:string avatar?:string parentId?:id", about_app=False, verb="put"
     ),
-    "/core/dataset/delete": Endpoint(delete, "query", "id:id", about_app=False),
+    "/core/dataset/delete": Endpoint(delete, "query", "id:id", about_app=False, verb="delete"),
     "/core/dataset/batch/move": Endpoint(move_many, "body", "ids:array parentId?:id", about_app=False),
     "/core/dataset/batch/delete": Endpoint(delete_many, "body", "ids:array", about_app=False),
     "/core/dataset/apiDataset/list": Endpoint(no_outside_files, "body", "datasetId:id", about_app=False),
     "/core/dataset/apiDataset/getPathNames": Endpoint(no_outside_files, "body", "datasetId:id", about_app=False),
-    "/core/dataset/apiDataset/listExistId": Endpoint(imported_files, "query", "datasetId:id", about_app=False),
+    "/core/dataset/apiDataset/listExistId": Endpoint(
+        imported_files, "query", "datasetId:id", about_app=False, verb="get"
+    ),
     "/support/wallet/usage/createTrainingUsage": Endpoint(
         create_usage, "body", "name:string datasetId:id", about_app=False
     ),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from ..files import Files
+
 JSON = dict[str, Any]
 
 _SCHEMA = """
@@ -40,15 +42,12 @@ CREATE TABLE IF NOT EXISTS collections (
 );
 CREATE INDEX IF NOT EXISTS collections_by_time ON collections (datasetId, parentId, updateTime, seq);
 CREATE INDEX IF NOT EXISTS collections_by_parent ON collections (parentId);
-CREATE TABLE IF NOT EXISTS originals (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, contentType TEXT NOT NULL, size INTEGER NOT NULL, content BLOB NOT NULL
-);
 CREATE TABLE IF NOT EXISTS data (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, datasetId TEXT NOT NULL, collectionId TEXT NOT NULL,
     q TEXT NOT NULL, a TEXT NOT NULL, hash BLOB NOT NULL, chunkIndex INTEGER NOT NULL, imageId TEXT,
     indexes TEXT NOT NULL, indexAmount INTEGER NOT NULL, updateTime REAL NOT NULL
 );
-CREATE INDEX IF NOT EXISTS data_in_order ON data (collectionId, chunkIndex, seq, indexAmount);
+CREATE INDEX IF NOT EXISTS data_in_order ON data (collectionId, chunkIndex, seq DESC, indexAmount);
 CREATE INDEX IF NOT EXISTS data_by_hash ON data (collectionId, hash);
 CREATE INDEX IF NOT EXISTS data_by_dataset ON data (datasetId);
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (text, tokenize = "unicode61 remove_diacritics 0");
@@ -147,16 +146,6 @@ class Step(NamedTuple):
     errorMsg: str | None
 
 
-class Original(NamedTuple):
-    """A file as it came."""
-
-    id: str
-    name: str
-    contentType: str
-    size: int
-    content: bytes
-
-
 class Progress(NamedTuple):
     """How far a collection is: its chunks, the steps that wait, those that failed, and the slowest mode of these."""
 
@@ -216,8 +205,10 @@ def _like(text: str) -> str:
 class KnowledgeStore:
     """The tables of the knowledge bases."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, files: Files) -> None:
+        self._files = files
         self.db: sqlite3.Connection = open_database(path, _SCHEMA)
+        self.db.execute("PRAGMA cache_size = -65536")  # KiB
         self.tickets: dict[str, tuple[list[str], float]] = {}
         """For downloads: of which collections, and until when."""
 
@@ -310,29 +301,12 @@ class KnowledgeStore:
 
     # --- collections
 
-    def add_collection(
-        self, settings: JSON, metadata: JSON, tags: list[str] | None, original: Original | None = None, **columns: Any
-    ) -> str:
-        """Make a collection, with its original and its first step; returns its id."""
+    def add_collection(self, settings: JSON, metadata: JSON, tags: list[str] | None, **columns: Any) -> str:
+        """Make a collection; returns its id."""
         key, now = object_id(), time.time()
         packed = {"settings": _json(settings), "metadata": _json(metadata), "tags": tags and _json(tags)}
         self._insert("collections", {**columns, **packed, "id": key, "createTime": now, "updateTime": now})
-        if original is not None:
-            self.add_original(original)
         return key
-
-    def add_original(self, original: Original) -> None:
-        """Keep a file."""
-        self._insert("originals", original._asdict())
-
-    def original(self, key: str) -> Original | None:
-        """A file as it came."""
-        row = self.db.execute("SELECT * FROM originals WHERE id = ?", (key,)).fetchone()
-        return Original(*row) if row else None
-
-    def original_size(self, key: str) -> int:
-        """How many bytes a file has."""
-        return int(self._one("SELECT size FROM originals WHERE id = ?", (key,)) or 0)
 
     def collection(self, key: str) -> Collection | None:
         """One collection."""
@@ -400,17 +374,17 @@ class KnowledgeStore:
         """
         return [row[0] for row in self.db.execute(sql, keys)]
 
-    def delete_collections(self, keys: Sequence[str], *, originals: bool = True) -> None:
+    def delete_collections(self, keys: Sequence[str], *, files: bool = True) -> None:
         """Delete collections; their chunks go later, a few at a time (`sweep`)."""
-        self._drop_collections(f"id IN ({_marks(keys)})", keys, originals=originals)
+        self._drop_collections(f"id IN ({_marks(keys)})", keys, files=files)
 
-    def _drop_collections(self, where: str, values: Sequence[str], *, originals: bool = True) -> None:
+    def _drop_collections(self, where: str, values: Sequence[str], *, files: bool = True) -> None:
         ids = f"SELECT id FROM collections WHERE {where}"
         self.db.execute(f"INSERT OR IGNORE INTO leftovers {ids}", values)
         self.db.execute(f"DELETE FROM training WHERE collectionId IN ({ids})", values)
-        if originals:
-            files = f"SELECT fileId FROM collections WHERE {where}"
-            self.db.execute(f"DELETE FROM originals WHERE id IN ({files})", values)
+        if files:
+            for (key,) in self.db.execute(f"SELECT fileId FROM collections WHERE {where} AND fileId NOTNULL", values):
+                self._files.delete(key)
         self.db.execute(f"DELETE FROM collections WHERE {where}", values)
 
     def empty_collection(self, key: str) -> None:
@@ -427,7 +401,8 @@ class KnowledgeStore:
             "SELECT seq, imageId FROM data WHERE collectionId = ? LIMIT ?", (row[0], most)
         ).fetchall()
         with self.transaction():
-            self.db.executemany("DELETE FROM originals WHERE id = ?", [(image,) for _, image in found if image])
+            for _, image in found:
+                self._files.delete(image or "")
             self._drop_data([seq for seq, _ in found])
             if len(found) < most:
                 self.db.execute("DELETE FROM leftovers WHERE collectionId = ?", row)

@@ -135,11 +135,12 @@ class Training:
         if collection.rawLink is not None:
             title, text = await self.fetch(collection.rawLink)
             return (title or collection.name) if collection.name == collection.rawLink else collection.name, text, None
-        original = self._store.original(collection.fileId or "")
+        original = self._state.files.get(collection.fileId or "")
         if original is None:
             raise ParseError("The file is gone")
-        rows = read_rows(original.content) if collection.trainingType in ("backup", "template") else None
-        return collection.name, to_text(original.name, original.content), rows
+        content = original.path.read_bytes()
+        rows = read_rows(content) if collection.trainingType in ("backup", "template") else None
+        return collection.name, to_text(original.name, content), rows
 
     async def fetch(self, link: str) -> tuple[str, str]:
         """Title and text of a page."""

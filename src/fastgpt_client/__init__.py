@@ -4,6 +4,7 @@ from ._response import ChatResponse, Response
 from ._session import Options, Timeout
 from ._version import __version__
 from .api.chat import NO_HISTORY
+from .citations import CitationFilter, footnotes, link_citations, strip_citations
 from .clients import (
     AppClient,
     AsyncAppClient,
@@ -73,6 +74,7 @@ from .helpers import (
     is_data_url,
     iter_stream_events,
 )
+from .thinking import ThinkSplitter, split_thinking
 
 __all__ = [
     "NO_HISTORY",
@@ -92,6 +94,7 @@ __all__ = [
     "ChatResponse",
     "ChatTitleEvent",
     "Citation",
+    "CitationFilter",
     "CommercialOnlyError",
     "ConflictError",
     "Conversation",
@@ -123,6 +126,7 @@ __all__ = [
     "StreamEvent",
     "StreamParseError",
     "StreamTimeoutError",
+    "ThinkSplitter",
     "Timeout",
     "Tool",
     "ToolCallEvent",
@@ -138,9 +142,13 @@ __all__ = [
     "aiter_stream_events",
     "decode_data_url",
     "encode_image_data_url",
+    "footnotes",
     "image_part_from_bytes",
     "image_part_from_path",
     "image_url_part",
     "is_data_url",
     "iter_stream_events",
+    "link_citations",
+    "split_thinking",
+    "strip_citations",
 ]

@@ -12,6 +12,7 @@ from . import _json
 from ._answer import Answer
 from ._json import as_object
 from ._sse import CR, LF, Frame, FrameSplitter, LineSplitter, parse_lines
+from .citations import CitationFilter, CitationMode
 from .errors import (
     APITimeoutError,
     FastGPTError,
@@ -21,6 +22,7 @@ from .errors import (
 )
 from .events import (
     AnswerEvent,
+    Citation,
     ErrorEvent,
     Reply,
     ReplyBuilder,
@@ -330,7 +332,7 @@ class ChatResponse(Response[ChatCompletion]):
             StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
         """
         if not self.is_stream:
-            return completion_events(self.json())
+            return self._whole_events(ReplyBuilder())
         return self._pump(self._events.feed, self._events.finish) if not self._events.over else iter(())
 
     def aevents(self) -> AsyncIterator[StreamEvent]:
@@ -340,29 +342,45 @@ class ChatResponse(Response[ChatCompletion]):
             StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
         """
         if not self.is_stream:
-            return _as_async(completion_events(self.json()))
+            return _as_async(self._whole_events(ReplyBuilder()))
         return self._apump(self._events.feed, self._events.finish) if not self._events.over else _as_async(())
 
-    def iter_answer(self) -> Iterator[str]:
+    def iter_answer(self, *, citations: CitationMode = "keep") -> Iterator[str]:
         """The text of the answer, piece by piece; never an empty piece.
+
+        Args:
+            citations: What becomes of the marks of citations (see :class:`~fastgpt_client.CitationFilter`): ``"keep"``,
+                ``"strip"``, ``"number"``, or a function that gives the text in place of one.
 
         Raises:
             StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+
+        Example:
+            >>> for piece in response.iter_answer(citations="number"):
+            ...     print(piece, end="")
         """
-        texts = _Texts(self._events)
+        texts = _Texts(self._events, CitationFilter(citations, self._found))
         if not self.is_stream:
-            return texts.of(completion_events(self.json()))
+            return texts.all(self._whole_events(ReplyBuilder()))
         return self._pump(texts.feed, texts.finish) if not self._events.over else iter(())
 
-    def aiter_answer(self) -> AsyncIterator[str]:
+    def aiter_answer(self, *, citations: CitationMode = "keep") -> AsyncIterator[str]:
         """The text of the answer, piece by piece; never an empty piece.
+
+        Args:
+            citations: What becomes of the marks of citations (see :class:`~fastgpt_client.CitationFilter`): ``"keep"``,
+                ``"strip"``, ``"number"``, or a function that gives the text in place of one.
 
         Raises:
             StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+
+        Example:
+            >>> async for piece in response.aiter_answer(citations="number"):
+            ...     print(piece, end="")
         """
-        texts = _Texts(self._events)
+        texts = _Texts(self._events, CitationFilter(citations, self._found))
         if not self.is_stream:
-            return _as_async(texts.of(completion_events(self.json())))
+            return _as_async(texts.all(self._whole_events(ReplyBuilder())))
         return self._apump(texts.feed, texts.finish) if not self._events.over else _as_async(())
 
     def reply(self) -> Reply:
@@ -409,11 +427,19 @@ class ChatResponse(Response[ChatCompletion]):
         if self.is_stream:
             return self._events.result()
         builder = ReplyBuilder(self.chatId)
-        for event in completion_events(self._json):
-            builder.add(event)
+        for _ in self._whole_events(builder):
+            pass
         error: Any = self._json.get("error")
         builder.failure = error if isinstance(error, str) or not error else str(as_object(error).get("message", error))
         return builder.build()
+
+    def _found(self, id: str) -> Citation | None:  # noqa: A002
+        return next((each for each in self.partial().citations if each.id == id), None)
+
+    def _whole_events(self, builder: ReplyBuilder) -> Iterator[StreamEvent]:
+        for event in completion_events(self._json):
+            builder.add(event)
+            yield event
 
     def _pieces(self, begin: Callable[[Any], object], decoded: str) -> object:
         if self._events.closed and self._answer.content is None:
@@ -472,7 +498,7 @@ class EventStream:
         if not answer.choices:
             return None
         answer._payload = data  # pyright: ignore[reportPrivateUsage]
-        self.builder.add_piece(answer.choices[0].delta)
+        self.builder.add_piece(answer.choices[0])
         return answer
 
     def _decode_all(self, frames: list[Frame]) -> Iterable[StreamEvent]:
@@ -482,7 +508,7 @@ class EventStream:
                 events.append(answer)
                 continue
             if data == b"[DONE]":
-                self.done = True
+                events += self._end()
                 continue
             try:
                 event = self._decode(name, data)
@@ -501,12 +527,15 @@ class EventStream:
         yield from events
         raise error
 
+    def _end(self) -> list[StreamEvent]:
+        self.done = True
+        last = self.builder.last_piece()
+        return [] if last is None else [last]
+
     def finish(self) -> Iterator[StreamEvent]:
         rest = self._splitter.finish()
         frame = parse_lines(rest) if rest else None
-        if frame is not None and frame[1] == b"[DONE]":
-            self.done = True
-        elif frame is not None:
+        if frame is not None:
             yield from self._decode_all([frame])  # a last frame without its blank line counts if it is whole
         if not self.done or (rest and frame is None):
             raise StreamError("the stream ended before the answer was complete", self.builder.build())
@@ -543,10 +572,11 @@ class EventStream:
 class _Texts:
     """The texts of answers. Half of a surrogate pair waits for its other half in the next piece."""
 
-    __slots__ = ("_events", "_half")
+    __slots__ = ("_events", "_half", "_marks")
 
-    def __init__(self, events: EventStream) -> None:
+    def __init__(self, events: EventStream, marks: CitationFilter) -> None:
         self._events = events
+        self._marks = marks
         self._half = ""
 
     def of(self, events: Iterable[StreamEvent]) -> Iterator[str]:
@@ -557,16 +587,19 @@ class _Texts:
                     if "\ud800" <= text[-1] <= "\udbff":
                         text, self._half = text[:-1], text[-1]
                     text = _json.heal(text)
-                if text:
+                if text := self._marks.feed(text):
                     yield text
+
+    def all(self, events: Iterable[StreamEvent]) -> Iterator[str]:
+        yield from self.of(events)
+        if rest := self._marks.feed(_json.heal(self._half)) + self._marks.finish():
+            yield rest
 
     def feed(self, piece: bytes) -> Iterator[str]:
         return self.of(self._events.feed(piece))
 
     def finish(self) -> Iterator[str]:
-        yield from self.of(self._events.finish())
-        if self._half:
-            yield _json.heal(self._half)
+        return self.all(self._events.finish())
 
 
 async def _as_async(items: Iterable[X]) -> AsyncIterator[X]:

@@ -62,19 +62,25 @@ from .events import (
     UpdateVariablesEvent,
     WorkflowDurationEvent,
 )
+from .handlers import ChatHandler
 from .helpers import (
     FastGPTInteractiveEvent,
     FastGPTStreamEvent,
     aiter_stream_events,
     decode_data_url,
     encode_image_data_url,
+    file_url_part,
     image_part_from_bytes,
     image_part_from_path,
     image_url_part,
     is_data_url,
     iter_stream_events,
+    strip_item_prefix,
+    text_part,
 )
+from .messages import split_message
 from .thinking import ThinkSplitter, split_thinking
+from .trace import Trace, TraceNode
 
 __all__ = [
     "NO_HISTORY",
@@ -91,6 +97,7 @@ __all__ = [
     "AsyncFastGPTClient",
     "AuthenticationError",
     "ChatClient",
+    "ChatHandler",
     "ChatResponse",
     "ChatTitleEvent",
     "Citation",
@@ -132,6 +139,8 @@ __all__ = [
     "ToolCallEvent",
     "ToolParamsEvent",
     "ToolResponseEvent",
+    "Trace",
+    "TraceNode",
     "UnexpectedResponseError",
     "UnknownEvent",
     "UpdateVariablesEvent",
@@ -142,6 +151,7 @@ __all__ = [
     "aiter_stream_events",
     "decode_data_url",
     "encode_image_data_url",
+    "file_url_part",
     "footnotes",
     "image_part_from_bytes",
     "image_part_from_path",
@@ -149,6 +159,9 @@ __all__ = [
     "is_data_url",
     "iter_stream_events",
     "link_citations",
+    "split_message",
     "split_thinking",
     "strip_citations",
+    "strip_item_prefix",
+    "text_part",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -31,6 +32,7 @@ from .events import (
     decode_answer,
     decode_event,
 )
+from .handlers import ChatHandler, HandlerCalls
 from .models.chat import ChatCompletion
 
 if TYPE_CHECKING:
@@ -383,6 +385,86 @@ class ChatResponse(Response[ChatCompletion]):
             return _as_async(texts.all(self._whole_events(ReplyBuilder())))
         return self._apump(texts.feed, texts.finish) if not self._events.over else _as_async(())
 
+    def handle(self, handler: ChatHandler, throttle: float = 0.0, *, citations: CitationMode = "keep") -> Reply:
+        """Read to the end, calling the methods of ``handler`` for what comes; the reply, as from ``reply()``.
+
+        Args:
+            handler: A :class:`~fastgpt_client.ChatHandler`.
+            throttle: Seconds between two calls for text: what comes meanwhile is joined. For chat platforms, which
+                take only so many messages or edits a second. Text never waits longer than until the next event that
+                is no text, and nothing is left at the end.
+            citations: What becomes of the marks of citations in the answer, as with ``iter_answer``.
+
+        Raises:
+            StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+
+        Example:
+            >>> class Bot(ChatHandler):
+            ...     def on_answer(self, text):
+            ...         print(text, end="", flush=True)
+            >>> reply = response.handle(Bot(), throttle=0.5)
+        """
+        try:
+            marks = CitationFilter(citations, self._found)
+            calls = HandlerCalls(handler, throttle, marks, asynchronous=False)
+            try:
+                for event in self.events():
+                    for call, argument in calls.of(event):
+                        call(argument)
+                    if handler.should_stop():
+                        break
+            except StreamError as error:
+                if error is self._events.failure:
+                    for call, argument in calls.failed(error):
+                        call(argument)
+                raise
+            reply = self._whole_reply()
+            for call, argument in calls.end(reply):
+                call(argument)
+            return reply
+        finally:
+            self.close()
+
+    async def ahandle(self, handler: ChatHandler, throttle: float = 0.0, *, citations: CitationMode = "keep") -> Reply:
+        """Read to the end, calling the methods of ``handler`` for what comes; the reply, as from ``areply()``.
+
+        Args:
+            handler: A :class:`~fastgpt_client.ChatHandler`; its methods may be ``async``.
+            throttle: Seconds between two calls for text: what comes meanwhile is joined. For chat platforms, which
+                take only so many messages or edits a second. Text never waits longer than until the next event that
+                is no text, and nothing is left at the end.
+            citations: What becomes of the marks of citations in the answer, as with ``aiter_answer``.
+
+        Raises:
+            StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+
+        Example:
+            >>> class Bot(ChatHandler):
+            ...     async def on_answer(self, text):
+            ...         await channel.send(text)
+            >>> reply = await response.ahandle(Bot(), throttle=0.5)
+        """
+        try:
+            marks = CitationFilter(citations, self._found)
+            calls = HandlerCalls(handler, throttle, marks, asynchronous=True)
+            try:
+                async for event in self.aevents():
+                    for call, argument in calls.of(event):
+                        await _awaited(call(argument))
+                    if await _awaited(handler.should_stop()):
+                        break
+            except StreamError as error:
+                if error is self._events.failure:
+                    for call, argument in calls.failed(error):
+                        await _awaited(call(argument))
+                raise
+            reply = self._whole_reply()
+            for call, argument in calls.end(reply):
+                await _awaited(call(argument))
+            return reply
+        finally:
+            await self.aclose()
+
     def reply(self) -> Reply:
         """Everything that the run said; of a stream, what has not been read yet is read now.
 
@@ -570,29 +652,27 @@ class EventStream:
 
 
 class _Texts:
-    """The texts of answers. Half of a surrogate pair waits for its other half in the next piece."""
+    """The texts of answers."""
 
-    __slots__ = ("_events", "_half", "_marks")
+    __slots__ = ("_events", "_joiner", "_marks")
 
     def __init__(self, events: EventStream, marks: CitationFilter) -> None:
         self._events = events
         self._marks = marks
-        self._half = ""
+        self._joiner = _json.SurrogateJoiner()
 
     def of(self, events: Iterable[StreamEvent]) -> Iterator[str]:
         for event in events:
-            if isinstance(event, AnswerEvent) and (text := event.text):
-                if self._half or "\ud800" <= text[-1] <= "\udfff":
-                    text, self._half = self._half + text, ""
-                    if "\ud800" <= text[-1] <= "\udbff":
-                        text, self._half = text[:-1], text[-1]
-                    text = _json.heal(text)
-                if text := self._marks.feed(text):
-                    yield text
+            if (
+                isinstance(event, AnswerEvent)
+                and (text := event.text)
+                and (text := self._marks.feed(self._joiner.feed(text)))
+            ):
+                yield text
 
     def all(self, events: Iterable[StreamEvent]) -> Iterator[str]:
         yield from self.of(events)
-        if rest := self._marks.feed(_json.heal(self._half)) + self._marks.finish():
+        if rest := self._marks.feed(self._joiner.finish()) + self._marks.finish():
             yield rest
 
     def feed(self, piece: bytes) -> Iterator[str]:
@@ -600,6 +680,10 @@ class _Texts:
 
     def finish(self) -> Iterator[str]:
         return self.all(self._events.finish())
+
+
+async def _awaited(value: object) -> object:
+    return await value if inspect.isawaitable(value) else value
 
 
 async def _as_async(items: Iterable[X]) -> AsyncIterator[X]:

@@ -409,18 +409,18 @@ class ChatResponse(Response[ChatCompletion]):
             calls = HandlerCalls(handler, throttle, marks, asynchronous=False)
             try:
                 for event in self.events():
-                    for call, argument in calls.of(event):
-                        call(argument)
+                    for name, argument in calls.of(event):
+                        getattr(handler, name)(argument)
                     if handler.should_stop():
                         break
             except StreamError as error:
                 if error is self._events.failure:
-                    for call, argument in calls.failed(error):
-                        call(argument)
+                    for name, argument in calls.failed(error):
+                        getattr(handler, name)(argument)
                 raise
             reply = self._whole_reply()
-            for call, argument in calls.end(reply):
-                call(argument)
+            for name, argument in calls.end(reply):
+                getattr(handler, name)(argument)
             return reply
         finally:
             self.close()
@@ -449,18 +449,18 @@ class ChatResponse(Response[ChatCompletion]):
             calls = HandlerCalls(handler, throttle, marks, asynchronous=True)
             try:
                 async for event in self.aevents():
-                    for call, argument in calls.of(event):
-                        await _awaited(call(argument))
+                    for name, argument in calls.of(event):
+                        await _awaited(getattr(handler, name)(argument))
                     if await _awaited(handler.should_stop()):
                         break
             except StreamError as error:
                 if error is self._events.failure:
-                    for call, argument in calls.failed(error):
-                        await _awaited(call(argument))
+                    for name, argument in calls.failed(error):
+                        await _awaited(getattr(handler, name)(argument))
                 raise
             reply = self._whole_reply()
-            for call, argument in calls.end(reply):
-                await _awaited(call(argument))
+            for name, argument in calls.end(reply):
+                await _awaited(getattr(handler, name)(argument))
             return reply
         finally:
             await self.aclose()

@@ -653,7 +653,7 @@ class ReplyBuilder:
             return
         self._thinking.restart()  # a node starts, a tool is called: the next text is another answer
         if isinstance(event, ToolCallEvent):
-            self._tools.add(event.tool)
+            self._tools.add(event)
         elif isinstance(event, FlowResponsesEvent):
             # v1 lists all nodes once more at the end: the list replaces what was known.
             self._nodes = list(event.nodes)
@@ -726,22 +726,30 @@ class ReplyBuilder:
 
 
 class ToolCalls:
-    """Tool calls whose parameters and responses come in pieces, in the order of their first pieces."""
+    """Tool calls whose parameters and responses come in pieces, in the order in which they began.
 
-    __slots__ = ("_calls",)
+    An id belongs to a call until another one begins with it: some models count their calls anew in every round.
+    """
+
+    __slots__ = ("_calls", "_latest")
 
     def __init__(self) -> None:
-        self._calls: dict[str, _ToolPieces] = {}
+        self._calls: list[_ToolPieces] = []
+        self._latest: dict[str, _ToolPieces] = {}
 
-    def add(self, piece: Tool) -> None:
-        self._calls.setdefault(piece.id, _ToolPieces()).add(piece)
+    def add(self, event: ToolCallEvent) -> None:
+        piece = event.tool
+        if piece.id not in self._latest or not isinstance(event, ToolParamsEvent | ToolResponseEvent):
+            self._latest[piece.id] = _ToolPieces()
+            self._calls.append(self._latest[piece.id])
+        self._latest[piece.id].add(piece)
 
     def get(self, id: str) -> Tool:  # noqa: A002
-        """A call, as far as it is known."""
-        return self._calls[id].build()
+        """The latest call with this id, as far as it is known."""
+        return self._latest[id].build()
 
     def build(self) -> list[Tool]:
-        return [pieces.build() for pieces in self._calls.values()]
+        return [pieces.build() for pieces in self._calls]
 
 
 class _ToolPieces:

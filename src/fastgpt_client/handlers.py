@@ -21,13 +21,13 @@ from .events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from .citations import CitationFilter
     from .errors import FastGPTError
     from .events import Citation, Interactive, Reply, StreamEvent, Tool
 
-    Call: TypeAlias = tuple[Callable[..., object], object]
+    Call: TypeAlias = tuple[str, object]  # name of a method, argument
 
 
 class ChatHandler:
@@ -81,7 +81,6 @@ class HandlerCalls:
             for name in (name for name in vars(ChatHandler) if not name.startswith("_")):
                 if inspect.iscoroutinefunction(getattr(handler, name)):
                     raise ArgumentError(f"{type(handler).__name__}.{name} is async: use ahandle() of an async client")
-        self._handler = handler
         self._throttle = throttle
         self._marks = marks
         self._tools = ToolCalls()
@@ -89,51 +88,51 @@ class HandlerCalls:
         self._thinking, self._answer = SurrogateJoiner(), SurrogateJoiner()
         self._last = float("-inf")  # when text was last told
         self._text = ""  # what was not told yet
-        self._tell: Callable[[str], object] = handler.on_answer
+        self._tell = "on_answer"
 
     def of(self, event: StreamEvent) -> Iterator[Call]:
         """What an event calls for."""
         if isinstance(event, AnswerEvent):
-            yield from self._add(self._handler.on_thinking, self._thinking.feed(event.reasoning))
-            yield from self._add(self._handler.on_answer, self._marks.feed(self._answer.feed(event.text)))
+            yield from self._add("on_thinking", self._thinking.feed(event.reasoning))
+            yield from self._add("on_answer", self._marks.feed(self._answer.feed(event.text)))
             if time.monotonic() - self._last >= self._throttle:
                 yield from self._tell_text()
             return
         yield from self._tell_text()  # so that things are told in their order
         if isinstance(event, FlowNodeStatusEvent):
-            yield self._handler.on_status, event.name
+            yield "on_status", event.name
         elif isinstance(event, ToolCallEvent):
-            self._tools.add(event.tool)
+            self._tools.add(event)
             if not isinstance(event, ToolParamsEvent):
-                yield self._handler.on_tool, self._tools.get(event.tool.id)
+                yield "on_tool", self._tools.get(event.tool.id)
         elif isinstance(event, InteractiveEvent):
-            yield self._handler.on_interactive, event.interactive
+            yield "on_interactive", event.interactive
         elif isinstance(event, FlowNodeResponseEvent | FlowResponsesEvent):
             nodes = [event.node] if isinstance(event, FlowNodeResponseEvent) else event.nodes
             for citation in find_citations(nodes):
                 if citation.id not in self._cited:
                     self._cited.add(citation.id)
-                    yield self._handler.on_citation, citation
+                    yield "on_citation", citation
 
     def end(self, reply: Reply) -> Iterator[Call]:
         """What the end calls for."""
         yield from self._rest()
         if reply.error is not None:
-            yield self._handler.on_error, reply.error
-        yield self._handler.on_done, reply
+            yield "on_error", reply.error
+        yield "on_done", reply
 
     def failed(self, error: FastGPTError) -> Iterator[Call]:
         """What the failure of a stream calls for."""
         yield from self._rest()
-        yield self._handler.on_error, error
+        yield "on_error", error
 
     def _rest(self) -> Iterator[Call]:
-        yield from self._add(self._handler.on_thinking, self._thinking.finish())
+        yield from self._add("on_thinking", self._thinking.finish())
         answer = self._marks.feed(self._answer.finish()) + self._marks.finish()
-        yield from self._add(self._handler.on_answer, answer)
+        yield from self._add("on_answer", answer)
         yield from self._tell_text()
 
-    def _add(self, tell: Callable[[str], object], text: str) -> Iterator[Call]:
+    def _add(self, tell: str, text: str) -> Iterator[Call]:
         if text and tell != self._tell:
             yield from self._tell_text()
             self._tell = tell

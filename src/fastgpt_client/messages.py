@@ -44,10 +44,14 @@ def split_message(text: str, limit: int, *, unit: Literal["chars", "bytes"] = "c
     pieces: list[str] = []
     start, before = _after_blank(text, 0), ""
     while rest := text[start:].rstrip():
-        if size(before) + size(rest) <= limit:
+        room = limit - size(before)
+        if size(rest) <= room:
             pieces.append(before + rest)
             break
-        end = cuts.best(start, limit - size(before))
+        indent = rest[: len(rest) - len(rest.lstrip())]
+        if size(f"{indent}😀") > room // 2:  # so that there is always room for a character and the end of a block
+            start, indent = start + len(indent), ""
+        end = cuts.best(start, room, start + len(indent))
         after, again = cuts.frame(end)
         pieces.append(before + text[start:end].rstrip() + after)
         start, before = _after_blank(text, end), again
@@ -96,20 +100,21 @@ class _Cuts:
             place for place in self._ranks if not self._inside_whole(place) and not _is_joined(text, place)
         )
 
-    def best(self, start: int, room: int) -> int:
-        """Where to end the piece that begins at ``start``: as late as it fits, and breaking little."""
+    def best(self, start: int, room: int, least: int) -> int:
+        """Where to end the piece that begins at ``start``, after ``least``: as late as it fits, and breaking little."""
         stop = start + self._fitting(start, room)
         places = [
             place
-            for place in self._places[bisect_right(self._places, start) : bisect_right(self._places, stop)]
+            for place in self._places[bisect_right(self._places, least) : bisect_right(self._places, stop)]
             if self._fits(start, place, room)
         ]
-        late = places[bisect_left(places, start + (stop - start) // 3) :]
-        for some in (late, places):
+        outside = [place for place in places if self._ranks[place] < _TABLE_HEAD]
+        late = outside[bisect_left(outside, start + (stop - start) // 3) :]
+        for some in (late, outside, places):
             for rank in _RANKS:
                 if found := [place for place in some if self._ranks[place] == rank]:
                     return found[-1]
-        hard = [place for place in range(stop, start, -1) if self._fits(start, place, room)]
+        hard = [place for place in range(stop, least, -1) if self._fits(start, place, room)]
         characters = [place for place in hard if not _is_joined(self._text, place)]
         return next((place for place in characters if not self._inside_whole(place)), (characters or hard)[0])
 

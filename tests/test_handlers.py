@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastgpt_client import ArgumentError, ChatHandler, NodeError, StreamError, ThinkSplitter
+from fastgpt_client import ArgumentError, ChatHandler, Citation, NodeError, StreamError, ThinkSplitter
 from fastgpt_client import handlers as handlers_module
 from fastgpt_client._response import EventStream
 from fastgpt_client.citations import CitationFilter
@@ -240,6 +240,9 @@ def test_text_is_told_at_most_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
     feed(9.2, b'event: flowNodeStatus\ndata: {"name":"N"}\n\n')
     thought = json.dumps({"choices": [{"delta": {"reasoning_content": "g", "content": "h"}}]})
     feed(9.3, f"data: {thought}\n\n".encode())
+    node = {"moduleType": "x", "quoteList": [{"id": "1"}]}
+    for again in (node, {**node, "toolDetail": [node]}):
+        feed(9.3, f"event: flowNodeResponse\ndata: {json.dumps(again)}\n\n".encode())
     feed(9.4, answer_frame("i[65f0c0ffee65f0c0ffee1234"))
     feed(9.5, answer_frame(None, "stop") + DONE)
     for name, argument in calls.end(events.result()):
@@ -251,5 +254,7 @@ def test_text_is_told_at_most_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
         ("answer", "f"),
         ("status", "N"),
         ("thinking", "g"),
-        ("answer", "hi[65f0c0ffee65f0c0ffee1234"),
+        ("answer", "h"),
+        ("citation", Citation(id="1")),
+        ("answer", "i[65f0c0ffee65f0c0ffee1234"),
     ]

@@ -123,6 +123,7 @@ def test_blocks() -> None:
 
 
 def test_wrong_limits() -> None:
+    assert split_message("ab\ud83d\ude00", 3) == ["ab", "\ud83d\ude00"]
     assert split_message("aé😀", 4, unit="bytes") == ["aé", "😀"]
     for limit, unit in ((0, "chars"), (3, "bytes")):
         with pytest.raises(ArgumentError, match=f"limit must be at least . {unit}, not {limit}"):

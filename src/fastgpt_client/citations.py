@@ -21,18 +21,18 @@ Link: TypeAlias = "Callable[[Citation | str], str]"
 
 CitationMode: TypeAlias = "Literal['keep', 'strip', 'number'] | Link"
 
+# Compiled when first used: importing the package is to stay cheap.
 _GAP = r"[ \t]{0,4}"
 _ID = r"[0-9a-f]{24}"
 _IDS = rf"(?:{_ID}{_GAP}[,，、;；]{_GAP})*"  # those before the last one
-_MARK = re.compile(
-    rf"[\[【]{_GAP}(?:({_IDS}{_ID}){_GAP}[\]】](?:{_GAP}[(（]{_GAP}(?:[a-z]{{0,8}}{_GAP}[)）]|cite))?"
-    rf"|id{_GAP}[\]】]{_GAP}[(（]{_GAP}cite{_GAP}[)）]?)",
-    re.IGNORECASE | re.ASCII,
+_MARK = (
+    rf"(?ia)[\[【]{_GAP}(?:({_IDS}{_ID}){_GAP}[\]】](?:{_GAP}[(（]{_GAP}(?:[a-z]{{0,8}}{_GAP}[)）]|cite))?"
+    rf"|id{_GAP}[\]】]{_GAP}[(（]{_GAP}cite{_GAP}[)）]?)"
 )
 # All beginnings of a mark, and marks that may still grow.
-_BEGINNING = re.compile(
-    rf"[\[【]{_GAP}(?:{_IDS}[0-9a-f]{{0,23}}|i|(?:{_IDS}{_ID}|id){_GAP}(?:[\]】]{_GAP}(?:[(（]{_GAP}[a-z]{{0,8}}{_GAP})?)?)",
-    re.IGNORECASE | re.ASCII,
+_BEGINNING = (
+    rf"(?ia)[\[【]{_GAP}(?:{_IDS}[0-9a-f]{{0,23}}|i|(?:{_IDS}{_ID}|id){_GAP}"
+    rf"(?:[\]】]{_GAP}(?:[(（]{_GAP}[a-z]{{0,8}}{_GAP})?)?)"
 )
 
 
@@ -67,7 +67,7 @@ class CitationFilter:
             return piece
         text = self._held + piece
         start = max(text.rfind("["), text.rfind("【"))
-        if not _BEGINNING.fullmatch(text, start):
+        if not re.compile(_BEGINNING).fullmatch(text, start):
             start = len(text)
         self._held = text[start:]
         return self._replaced(text[:start])
@@ -78,7 +78,7 @@ class CitationFilter:
         return self._replaced(rest)
 
     def _replaced(self, text: str) -> str:
-        return _MARK.sub(lambda mark: "".join(map(self._shown, _ids_of(mark))), text)
+        return re.sub(_MARK, lambda mark: "".join(map(self._shown, _ids_of(mark))), text)
 
     def _shown(self, id: str) -> str:  # noqa: A002
         number = self.ids.setdefault(id, len(self.ids) + 1)
@@ -140,7 +140,7 @@ def footnotes(
 
 def marked_ids(text: str) -> list[str]:
     """The ids that the text marks, in the order of their first marks, each once."""
-    return list(dict.fromkeys(id for mark in _MARK.finditer(text) for id in _ids_of(mark)))  # noqa: A001
+    return list(dict.fromkeys(id for mark in re.finditer(_MARK, text) for id in _ids_of(mark)))  # noqa: A001
 
 
 def _treated(text: str, mode: CitationMode, find: Callable[[str], Citation | None] | None = None) -> str:

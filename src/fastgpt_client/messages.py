@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from .errors import ArgumentError
 
@@ -58,7 +60,7 @@ def split_message(text: str, limit: int, *, unit: Literal["chars", "bytes"] = "c
     return pieces
 
 
-class _Block(NamedTuple):
+class _Block(msgspec.Struct):
     """A code block: its lines are from ``start`` to ``end``, what they say from ``inner`` to ``last``."""
 
     start: int
@@ -72,12 +74,13 @@ class _Block(NamedTuple):
 # What a cut breaks, from least to most.
 _PARAGRAPH, _LINE, _LINE_OF_BLOCK, _SENTENCE, _WORD, _TABLE_HEAD, _TABLE_ROW = _RANKS = range(7)
 
-_FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})(.*)")
-_TABLE_RULE = re.compile(r"(?=.*\|)(?=.*-)[ \t|:-]+")
-_LINE_END = re.compile(r"[ \t\r]*\n\s*")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*(?=\s)|[。！？；]+[”’」』）]*")
-_WORD_END = re.compile(r"(?<=\S)(?=[ \t])|(?<=[，、：])")
-_WHOLE = re.compile(r"!?\[[^\]\n]*\]\([^)\s]*\)|https?://[^\s<>)\]，。）】]+|(`+)[^`\n]+\1")
+# Compiled when first used: importing the package is to stay cheap.
+_FENCE = r"([ \t]*)(`{3,}|~{3,})(.*)"
+_TABLE_RULE = r"(?=.*\|)(?=.*-)[ \t|:-]+"
+_LINE_END = r"[ \t\r]*\n\s*"
+_SENTENCE_END = r"[.!?…]+[\"')\]]*(?=\s)|[。！？；]+[”’」』）]*"
+_WORD_END = r"(?<=\S)(?=[ \t])|(?<=[，、：])"
+_WHOLE = r"!?\[[^\]\n]*\]\([^)\s]*\)|https?://[^\s<>)\]，。）】]+|(`+)[^`\n]+\1"
 
 
 class _Cuts:
@@ -89,10 +92,10 @@ class _Cuts:
         self._size = size
         self._blocks: list[_Block] = []
         self._rows: dict[int, str] = {}  # end of a row that others follow → the head of its table
-        self._whole = [match.span() for match in _WHOLE.finditer(text)]  # what should not be cut
-        self._ranks = {match.end(): _WORD for match in _WORD_END.finditer(text)}
-        self._ranks |= {match.end(): _SENTENCE for match in _SENTENCE_END.finditer(text)}
-        for match in _LINE_END.finditer(text):
+        self._whole = [match.span() for match in re.finditer(_WHOLE, text)]  # what should not be cut
+        self._ranks = {match.end(): _WORD for match in re.finditer(_WORD_END, text)}
+        self._ranks |= {match.end(): _SENTENCE for match in re.finditer(_SENTENCE_END, text)}
+        for match in re.finditer(_LINE_END, text):
             self._ranks[match.start()] = _PARAGRAPH if match[0].count("\n") > 1 else _LINE
         self._find_blocks()
         self._whole.sort()
@@ -132,9 +135,9 @@ class _Cuts:
             start += len(line) + 1
         number = 0
         while number < len(lines):
-            if fence := _FENCE.fullmatch(self._text, *lines[number]):
+            if fence := re.compile(_FENCE).fullmatch(self._text, *lines[number]):
                 number = self._add_code(lines, number, fence)
-            elif number + 1 < len(lines) and _TABLE_RULE.fullmatch(self._text, *lines[number + 1]):
+            elif number + 1 < len(lines) and re.compile(_TABLE_RULE).fullmatch(self._text, *lines[number + 1]):
                 number = self._add_table(lines, number)
             else:
                 number += 1

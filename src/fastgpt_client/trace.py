@@ -120,9 +120,9 @@ class Trace:
             for node in event.nodes:
                 self._finish(TraceNode.of(node))
         elif isinstance(event, ErrorEvent):
-            for node in self.roots:
-                if node.status == "running":
-                    node.status, node.error = "failed", event.message
+            for root in self.roots:
+                if root.status == "running":
+                    root.status, root.error = "failed", event.message
 
     def walk(self) -> Iterator[TraceNode]:
         """All nodes, each before those that ran inside it."""

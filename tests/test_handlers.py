@@ -194,7 +194,7 @@ def test_throttled_text_is_whole_and_in_order(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(handlers_module, "time", Clock)
         log, events = Log(), EventStream()
-        calls = HandlerCalls(log, throttle, CitationFilter("keep"), asynchronous=False)
+        calls = HandlerCalls(log, throttle, None, asynchronous=False)
         for number, piece in enumerate(cut(frames(text), data)):
             now += waits[number % len(waits)]
             for event in events.feed(piece):

@@ -104,6 +104,17 @@ def test_over_the_wire(world: World) -> None:
         assert events[0].data["choices"][0]["delta"]["content"] == "<th"  # as it came
 
 
+@pytest.mark.parametrize("end", [STOP + DONE, DONE, DONE[:-2]])
+def test_what_was_held_back_comes_at_the_end(end: bytes) -> None:
+    for text, thinking, answer in (("<thi", "", "<thi"), ("<think>Hm </thi", "Hm </thi", "")):
+        stream = EventStream()
+        events: list[Any] = [*stream.feed(frames([text], end=end)), *stream.finish()]
+        assert ("".join(event.reasoning for event in events), "".join(event.text for event in events)) == (
+            thinking,
+            answer,
+        )
+
+
 def test_a_stream_that_is_cut_while_it_thinks(world: World) -> None:
     with wire(stream(answer_frame("<think>Let me see </th"))) as server:
         with pytest.raises(StreamError) as caught:

@@ -104,21 +104,21 @@ def heal(text: str) -> str:
 class SurrogateJoiner:
     """Text in pieces, printable: half of a surrogate pair waits for its other half in the next piece."""
 
-    __slots__ = ("_half",)
+    __slots__ = ("half",)
 
     def __init__(self) -> None:
-        self._half = ""
+        self.half: str = ""
 
     def feed(self, piece: str) -> str:
         """The text that is whole now."""
-        if not self._half and not "\ud800" <= piece[-1:] <= "\udfff":
+        if not self.half and not "\ud800" <= piece[-1:] <= "\udfff":
             return piece
-        text, self._half = self._half + piece, ""
+        text, self.half = self.half + piece, ""
         if "\ud800" <= text[-1] <= "\udbff":
-            text, self._half = text[:-1], text[-1]
+            text, self.half = text[:-1], text[-1]
         return heal(text)
 
     def finish(self) -> str:
         """The rest, at the end of the text."""
-        rest, self._half = self._half, ""
+        rest, self.half = self.half, ""
         return heal(rest)

@@ -361,7 +361,7 @@ class ChatResponse(Response[ChatCompletion]):
             >>> for piece in response.iter_answer(citations="number"):
             ...     print(piece, end="")
         """
-        texts = _Texts(self._events, CitationFilter(citations, self._found))
+        texts = _Texts(self._events, self._filter(citations))
         if not self.is_stream:
             return texts.all(self._whole_events(ReplyBuilder()))
         return self._pump(texts.feed, texts.finish) if not self._events.over else iter(())
@@ -380,7 +380,7 @@ class ChatResponse(Response[ChatCompletion]):
             >>> async for piece in response.aiter_answer(citations="number"):
             ...     print(piece, end="")
         """
-        texts = _Texts(self._events, CitationFilter(citations, self._found))
+        texts = _Texts(self._events, self._filter(citations))
         if not self.is_stream:
             return _as_async(texts.all(self._whole_events(ReplyBuilder())))
         return self._apump(texts.feed, texts.finish) if not self._events.over else _as_async(())
@@ -405,8 +405,7 @@ class ChatResponse(Response[ChatCompletion]):
             >>> reply = response.handle(Bot(), throttle=0.5)
         """
         try:
-            marks = CitationFilter(citations, self._found)
-            calls = HandlerCalls(handler, throttle, marks, asynchronous=False)
+            calls = HandlerCalls(handler, throttle, self._filter(citations), asynchronous=False)
             try:
                 for event in self.events():
                     for name, argument in calls.of(event):
@@ -445,8 +444,7 @@ class ChatResponse(Response[ChatCompletion]):
             >>> reply = await response.ahandle(Bot(), throttle=0.5)
         """
         try:
-            marks = CitationFilter(citations, self._found)
-            calls = HandlerCalls(handler, throttle, marks, asynchronous=True)
+            calls = HandlerCalls(handler, throttle, self._filter(citations), asynchronous=True)
             try:
                 async for event in self.aevents():
                     for name, argument in calls.of(event):
@@ -515,6 +513,9 @@ class ChatResponse(Response[ChatCompletion]):
         builder.failure = error if isinstance(error, str) or not error else str(as_object(error).get("message", error))
         return builder.build()
 
+    def _filter(self, mode: CitationMode) -> CitationFilter | None:
+        return None if mode == "keep" else CitationFilter(mode, self._found)
+
     def _found(self, id: str) -> Citation | None:  # noqa: A002
         return next((each for each in self.partial().citations if each.id == id), None)
 
@@ -577,10 +578,11 @@ class EventStream:
             answer = decode_answer(data)
         except ValueError:
             return None
-        if not answer.choices:
+        choices = answer.choices
+        if not choices:
             return None
         answer._payload = data  # pyright: ignore[reportPrivateUsage]
-        self.builder.add_piece(answer.choices[0])
+        self.builder.add_piece(choices[0])
         return answer
 
     def _decode_all(self, frames: list[Frame]) -> Iterable[StreamEvent]:
@@ -656,23 +658,27 @@ class _Texts:
 
     __slots__ = ("_events", "_joiner", "_marks")
 
-    def __init__(self, events: EventStream, marks: CitationFilter) -> None:
+    def __init__(self, events: EventStream, marks: CitationFilter | None) -> None:
         self._events = events
         self._marks = marks
         self._joiner = _json.SurrogateJoiner()
 
     def of(self, events: Iterable[StreamEvent]) -> Iterator[str]:
         for event in events:
-            if (
-                isinstance(event, AnswerEvent)
-                and (text := event.text)
-                and (text := self._marks.feed(self._joiner.feed(text)))
-            ):
-                yield text
+            if isinstance(event, AnswerEvent) and (text := event.text):
+                if self._joiner.half or "\ud800" <= text[-1] <= "\udfff":
+                    text = self._joiner.feed(text)
+                if self._marks is not None:
+                    text = self._marks.feed(text)
+                if text:
+                    yield text
 
     def all(self, events: Iterable[StreamEvent]) -> Iterator[str]:
         yield from self.of(events)
-        if rest := self._marks.feed(self._joiner.finish()) + self._marks.finish():
+        rest = self._joiner.finish()
+        if self._marks is not None:
+            rest = self._marks.feed(rest) + self._marks.finish()
+        if rest:
             yield rest
 
     def feed(self, piece: bytes) -> Iterator[str]:

@@ -76,7 +76,9 @@ class ChatHandler:
 class HandlerCalls:
     """Events in, calls of a handler out; nothing is called or awaited here."""
 
-    def __init__(self, handler: ChatHandler, throttle: float, marks: CitationFilter, *, asynchronous: bool) -> None:
+    def __init__(
+        self, handler: ChatHandler, throttle: float, marks: CitationFilter | None, *, asynchronous: bool
+    ) -> None:
         if not asynchronous:
             for name in (name for name in vars(ChatHandler) if not name.startswith("_")):
                 if inspect.iscoroutinefunction(getattr(handler, name)):
@@ -94,7 +96,7 @@ class HandlerCalls:
         """What an event calls for."""
         if isinstance(event, AnswerEvent):
             yield from self._add("on_thinking", self._thinking.feed(event.reasoning))
-            yield from self._add("on_answer", self._marks.feed(self._answer.feed(event.text)))
+            yield from self._add("on_answer", self._marked(self._answer.feed(event.text)))
             if time.monotonic() - self._last >= self._throttle:
                 yield from self._tell_text()
             return
@@ -128,9 +130,13 @@ class HandlerCalls:
 
     def _rest(self) -> Iterator[Call]:
         yield from self._add("on_thinking", self._thinking.finish())
-        answer = self._marks.feed(self._answer.finish()) + self._marks.finish()
-        yield from self._add("on_answer", answer)
+        yield from self._add("on_answer", self._marked(self._answer.finish()))
+        if self._marks is not None:
+            yield from self._add("on_answer", self._marks.finish())
         yield from self._tell_text()
+
+    def _marked(self, text: str) -> str:
+        return text if self._marks is None else self._marks.feed(text)
 
     def _add(self, tell: str, text: str) -> Iterator[Call]:
         if text and tell != self._tell:

@@ -619,6 +619,7 @@ class ReplyBuilder:
     __slots__ = (
         "_nodes",
         "_reasoning",
+        "_splitting",
         "_text",
         "_thinking",
         "_tools",
@@ -642,6 +643,7 @@ class ReplyBuilder:
         self._nodes: list[NodeResponse] = []
         self._tools = ToolCalls()
         self._thinking = ThinkSplitter()
+        self._splitting = True  # as long as the splitter watches, at hand because every piece asks
 
     def add(self, event: StreamEvent) -> None:
         """Add an event. The text of an answer is split into thinking and answer, in the event itself."""
@@ -649,9 +651,9 @@ class ReplyBuilder:
             if event.choices:
                 self.add_piece(event.choices[0])
             if event.finish_reason:
-                self._thinking.restart()
+                self._restart()
             return
-        self._thinking.restart()  # a node starts, a tool is called: the next text is another answer
+        self._restart()  # a node starts, a tool is called: the next text is another answer
         if isinstance(event, ToolCallEvent):
             self._tools.add(event)
         elif isinstance(event, FlowResponsesEvent):
@@ -670,7 +672,7 @@ class ReplyBuilder:
 
     def add_piece(self, choice: AnswerChoice) -> None:
         delta = choice.delta
-        if self._thinking.watching:
+        if self._splitting:
             self._split(choice)
         if delta.content:
             self._text.append(delta.content)
@@ -690,6 +692,11 @@ class ReplyBuilder:
                 delta.content = (delta.content or "") + last_text
         if thinking:
             delta.reasoning_content = thinking
+        self._splitting = self._thinking.watching
+
+    def _restart(self) -> None:
+        self._thinking.restart()
+        self._splitting = self._thinking.watching
 
     def last_piece(self) -> AnswerEvent | None:
         """What was held back of the text, as an event, when nothing can follow any more."""
@@ -697,7 +704,7 @@ class ReplyBuilder:
         if not thinking and not text:
             return None
         event = _piece(content=text, reasoning_content=thinking)
-        self._thinking.skip()
+        self._splitting = False
         self.add_piece(event.choices[0])
         return event
 

@@ -674,10 +674,10 @@ class ReplyBuilder:
         delta = choice.delta
         if self._splitting:
             self._split(choice)
-        if delta.content:
-            self._text.append(delta.content)
-        if delta.reasoning_content:
-            self._reasoning.append(delta.reasoning_content)
+        if content := delta.content:
+            self._text.append(content)
+        if thinking := delta.reasoning_content:
+            self._reasoning.append(thinking)
 
     def _split(self, choice: AnswerChoice) -> None:
         delta, thinking = choice.delta, ""

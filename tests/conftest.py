@@ -45,17 +45,17 @@ class World:
         """What a call gives, awaited where needed."""
         return self.loop.run_until_complete(_awaited(value)) if inspect.isawaitable(value) else value
 
-    def run(self, response: Any, name: str, *args: Any) -> Any:
+    def run(self, response: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call ``reply``, ``events``, ``iter_lines``, … or its async twin, and collect what it yields."""
-        result = self.open(response, name, *args)
+        result = self.open(response, name, *args, **kwargs)
         if hasattr(result, "__aiter__"):
             return self.loop.run_until_complete(_collected(result))
         return list(result) if hasattr(result, "__next__") else self(result)
 
-    def open(self, response: Any, name: str, *args: Any) -> Any:
+    def open(self, response: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         if self.asynchronous:
             name = {"conversation": name}.get(name, f"a{name}")
-        return getattr(response, name)(*args)
+        return getattr(response, name)(*args, **kwargs)
 
     def take(self, iterator: Any) -> Any:
         """The next item of what ``open`` gave."""

@@ -85,7 +85,7 @@ def test_commands(code: str) -> None:
 def test_the_pages_point_at_what_exists() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
-            if not target.startswith("http"):
+            if not target.startswith("http") and target != "CITE":  # [<id>](CITE) is what the page is about
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 

@@ -12,10 +12,13 @@ from fastgpt_client import (
     StreamEvent,
     decode_data_url,
     encode_image_data_url,
+    file_url_part,
     image_part_from_bytes,
     image_part_from_path,
     image_url_part,
     is_data_url,
+    strip_item_prefix,
+    text_part,
 )
 
 
@@ -43,3 +46,14 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
             decode_data_url(url)
     with pytest.raises(ArgumentError, match=r"notes.txt' does not look like a picture"):
         image_part_from_path(tmp_path / "notes.txt")
+
+
+def test_other_parts() -> None:
+    assert text_part("hi") == {"type": "text", "text": "hi"}
+    assert file_url_part("https://x/y", "a.pdf") == {"type": "file_url", "name": "a.pdf", "url": "https://x/y"}
+
+
+def test_item_prefix() -> None:
+    for text in ("0: Hi 0: x", "0:Hi 0: x", " 0： Hi 0: x", "Hi 0: x"):
+        assert strip_item_prefix(text) == "Hi 0: x"
+    assert strip_item_prefix("10: x") == "10: x"

@@ -6,6 +6,7 @@ from ._response import ChatResponse, Response
 from ._session import Options, Timeout
 from ._version import __version__
 from .api.chat import NO_HISTORY
+from .citations import CitationFilter, footnotes, link_citations, strip_citations
 from .clients import (
     AppClient,
     AsyncAppClient,
@@ -63,20 +64,27 @@ from .events import (
     UpdateVariablesEvent,
     WorkflowDurationEvent,
 )
+from .handlers import ChatHandler
 from .helpers import (
     FastGPTInteractiveEvent,
     FastGPTStreamEvent,
     aiter_stream_events,
     decode_data_url,
     encode_image_data_url,
+    file_url_part,
     image_part_from_bytes,
     image_part_from_path,
     image_url_part,
     is_data_url,
     iter_stream_events,
+    strip_item_prefix,
+    text_part,
 )
+from .messages import split_message
 from .models.chat import UploadedFile
 from .server import ServerInfo
+from .thinking import ThinkSplitter, split_thinking
+from .trace import Trace, TraceNode
 
 __all__ = [
     "NO_HISTORY",
@@ -93,9 +101,11 @@ __all__ = [
     "AsyncFastGPTClient",
     "AuthenticationError",
     "ChatClient",
+    "ChatHandler",
     "ChatResponse",
     "ChatTitleEvent",
     "Citation",
+    "CitationFilter",
     "CommercialOnlyError",
     "ConflictError",
     "Conversation",
@@ -129,11 +139,14 @@ __all__ = [
     "StreamEvent",
     "StreamParseError",
     "StreamTimeoutError",
+    "ThinkSplitter",
     "Timeout",
     "Tool",
     "ToolCallEvent",
     "ToolParamsEvent",
     "ToolResponseEvent",
+    "Trace",
+    "TraceNode",
     "UnexpectedResponseError",
     "UnknownEvent",
     "UpdateVariablesEvent",
@@ -146,9 +159,17 @@ __all__ = [
     "aiter_stream_events",
     "decode_data_url",
     "encode_image_data_url",
+    "file_url_part",
+    "footnotes",
     "image_part_from_bytes",
     "image_part_from_path",
     "image_url_part",
     "is_data_url",
     "iter_stream_events",
+    "link_citations",
+    "split_message",
+    "split_thinking",
+    "strip_citations",
+    "strip_item_prefix",
+    "text_part",
 ]

@@ -99,3 +99,26 @@ def heal(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+class SurrogateJoiner:
+    """Text in pieces, printable: half of a surrogate pair waits for its other half in the next piece."""
+
+    __slots__ = ("half",)
+
+    def __init__(self) -> None:
+        self.half: str = ""
+
+    def feed(self, piece: str) -> str:
+        """The text that is whole now."""
+        if not self.half and not "\ud800" <= piece[-1:] <= "\udfff":
+            return piece
+        text, self.half = self.half + piece, ""
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self.half = text[:-1], text[-1]
+        return heal(text)
+
+    def finish(self) -> str:
+        """The rest, at the end of the text."""
+        rest, self.half = self.half, ""
+        return heal(rest)

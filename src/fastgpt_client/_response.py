@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -12,6 +13,7 @@ from . import _json
 from ._answer import Answer
 from ._json import as_object
 from ._sse import CR, LF, Frame, FrameSplitter, LineSplitter, parse_lines
+from .citations import CitationFilter, CitationMode
 from .errors import (
     APITimeoutError,
     FastGPTError,
@@ -21,6 +23,7 @@ from .errors import (
 )
 from .events import (
     AnswerEvent,
+    Citation,
     ErrorEvent,
     Reply,
     ReplyBuilder,
@@ -29,6 +32,7 @@ from .events import (
     decode_answer,
     decode_event,
 )
+from .handlers import ChatHandler, HandlerCalls
 from .models.chat import ChatCompletion
 
 if TYPE_CHECKING:
@@ -332,7 +336,7 @@ class ChatResponse(Response[ChatCompletion]):
             StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
         """
         if not self.is_stream:
-            return completion_events(self.json())
+            return self._whole_events(ReplyBuilder())
         return self._pump(self._events.feed, self._events.finish) if not self._events.over else iter(())
 
     def aevents(self) -> AsyncIterator[StreamEvent]:
@@ -342,30 +346,124 @@ class ChatResponse(Response[ChatCompletion]):
             StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
         """
         if not self.is_stream:
-            return _as_async(completion_events(self.json()))
+            return _as_async(self._whole_events(ReplyBuilder()))
         return self._apump(self._events.feed, self._events.finish) if not self._events.over else _as_async(())
 
-    def iter_answer(self) -> Iterator[str]:
+    def iter_answer(self, *, citations: CitationMode = "keep") -> Iterator[str]:
         """The text of the answer, piece by piece; never an empty piece.
+
+        Args:
+            citations: What becomes of the marks of citations (see :class:`~fastgpt_client.CitationFilter`): ``"keep"``,
+                ``"strip"``, ``"number"``, or a function that gives the text in place of one.
 
         Raises:
             StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+
+        Example:
+            >>> for piece in response.iter_answer(citations="number"):
+            ...     print(piece, end="")
         """
-        texts = _Texts(self._events)
+        texts = _Texts(self._events, self._filter(citations))
         if not self.is_stream:
-            return texts.of(completion_events(self.json()))
+            return texts.all(self._whole_events(ReplyBuilder()))
         return self._pump(texts.feed, texts.finish) if not self._events.over else iter(())
 
-    def aiter_answer(self) -> AsyncIterator[str]:
+    def aiter_answer(self, *, citations: CitationMode = "keep") -> AsyncIterator[str]:
         """The text of the answer, piece by piece; never an empty piece.
+
+        Args:
+            citations: What becomes of the marks of citations (see :class:`~fastgpt_client.CitationFilter`): ``"keep"``,
+                ``"strip"``, ``"number"``, or a function that gives the text in place of one.
 
         Raises:
             StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+
+        Example:
+            >>> async for piece in response.aiter_answer(citations="number"):
+            ...     print(piece, end="")
         """
-        texts = _Texts(self._events)
+        texts = _Texts(self._events, self._filter(citations))
         if not self.is_stream:
-            return _as_async(texts.of(completion_events(self.json())))
+            return _as_async(texts.all(self._whole_events(ReplyBuilder())))
         return self._apump(texts.feed, texts.finish) if not self._events.over else _as_async(())
+
+    def handle(self, handler: ChatHandler, throttle: float = 0.0, *, citations: CitationMode = "keep") -> Reply:
+        """Read to the end, calling the methods of ``handler`` for what comes; the reply, as from ``reply()``.
+
+        Args:
+            handler: A :class:`~fastgpt_client.ChatHandler`.
+            throttle: Seconds between two calls for text: what comes meanwhile is joined. For chat platforms, which
+                take only so many messages or edits a second. Text never waits longer than until the next event that
+                is no text, and nothing is left at the end.
+            citations: What becomes of the marks of citations in the answer, as with ``iter_answer``.
+
+        Raises:
+            StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+
+        Example:
+            >>> class Bot(ChatHandler):
+            ...     def on_answer(self, text):
+            ...         print(text, end="", flush=True)
+            >>> reply = response.handle(Bot(), throttle=0.5)
+        """
+        try:
+            calls = HandlerCalls(handler, throttle, self._filter(citations), asynchronous=False)
+            try:
+                for event in self.events():
+                    for name, argument in calls.of(event):
+                        getattr(handler, name)(argument)
+                    if handler.should_stop():
+                        break
+            except StreamError as error:
+                if error is self._events.failure:
+                    for name, argument in calls.failed(error):
+                        getattr(handler, name)(argument)
+                raise
+            reply = self._whole_reply()
+            for name, argument in calls.end(reply):
+                getattr(handler, name)(argument)
+            return reply
+        finally:
+            self.close()
+
+    async def ahandle(self, handler: ChatHandler, throttle: float = 0.0, *, citations: CitationMode = "keep") -> Reply:
+        """Read to the end, calling the methods of ``handler`` for what comes; the reply, as from ``areply()``.
+
+        Args:
+            handler: A :class:`~fastgpt_client.ChatHandler`; its methods may be ``async``.
+            throttle: Seconds between two calls for text: what comes meanwhile is joined. For chat platforms, which
+                take only so many messages or edits a second. Text never waits longer than until the next event that
+                is no text, and nothing is left at the end.
+            citations: What becomes of the marks of citations in the answer, as with ``aiter_answer``.
+
+        Raises:
+            StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
+
+        Example:
+            >>> class Bot(ChatHandler):
+            ...     async def on_answer(self, text):
+            ...         await channel.send(text)
+            >>> reply = await response.ahandle(Bot(), throttle=0.5)
+        """
+        try:
+            calls = HandlerCalls(handler, throttle, self._filter(citations), asynchronous=True)
+            try:
+                async for event in self.aevents():
+                    for name, argument in calls.of(event):
+                        await _awaited(getattr(handler, name)(argument))
+                    if await _awaited(handler.should_stop()):
+                        break
+            except StreamError as error:
+                if error is self._events.failure:
+                    for name, argument in calls.failed(error):
+                        await _awaited(getattr(handler, name)(argument))
+                raise
+            reply = self._whole_reply()
+            for name, argument in calls.end(reply):
+                await _awaited(getattr(handler, name)(argument))
+            return reply
+        finally:
+            await self.aclose()
 
     def reply(self) -> Reply:
         """Everything that the run said; of a stream, what has not been read yet is read now.
@@ -411,11 +509,22 @@ class ChatResponse(Response[ChatCompletion]):
         if self.is_stream:
             return self._events.result()
         builder = ReplyBuilder(self.chatId)
-        for event in completion_events(self._json):
-            builder.add(event)
+        for _ in self._whole_events(builder):
+            pass
         error: Any = self._json.get("error")
         builder.failure = error if isinstance(error, str) or not error else str(as_object(error).get("message", error))
         return builder.build()
+
+    def _filter(self, mode: CitationMode) -> CitationFilter | None:
+        return None if mode == "keep" else CitationFilter(mode, self._found)
+
+    def _found(self, id: str) -> Citation | None:  # noqa: A002
+        return next((each for each in self.partial().citations if each.id == id), None)
+
+    def _whole_events(self, builder: ReplyBuilder) -> Iterator[StreamEvent]:
+        for event in completion_events(self._json):
+            builder.add(event)
+            yield event
 
     def _pieces(self, begin: Callable[[Any], object], decoded: str) -> object:
         if self._events.closed and self._answer.content is None:
@@ -471,10 +580,11 @@ class EventStream:
             answer = decode_answer(data)
         except ValueError:
             return None
-        if not answer.choices:
+        choices = answer.choices
+        if not choices:
             return None
         answer._payload = data  # pyright: ignore[reportPrivateUsage]
-        self.builder.add_piece(answer.choices[0].delta)
+        self.builder.add_piece(choices[0])
         return answer
 
     def _decode_all(self, frames: list[Frame]) -> Iterable[StreamEvent]:
@@ -484,7 +594,7 @@ class EventStream:
                 events.append(answer)
                 continue
             if data == b"[DONE]":
-                self.done = True
+                events += self._end()
                 continue
             try:
                 event = self._decode(name, data)
@@ -503,12 +613,15 @@ class EventStream:
         yield from events
         raise error
 
+    def _end(self) -> list[StreamEvent]:
+        self.done = True
+        last = self.builder.last_piece()
+        return [] if last is None else [last]
+
     def finish(self) -> Iterator[StreamEvent]:
         rest = self._splitter.finish()
         frame = parse_lines(rest) if rest else None
-        if frame is not None and frame[1] == b"[DONE]":
-            self.done = True
-        elif frame is not None:
+        if frame is not None:
             yield from self._decode_all([frame])  # a last frame without its blank line counts if it is whole
         if not self.done or (rest and frame is None):
             raise StreamError("the stream ended before the answer was complete", self.builder.build())
@@ -543,32 +656,42 @@ class EventStream:
 
 
 class _Texts:
-    """The texts of answers. Half of a surrogate pair waits for its other half in the next piece."""
+    """The texts of answers."""
 
-    __slots__ = ("_events", "_half")
+    __slots__ = ("_events", "_joiner", "_marks")
 
-    def __init__(self, events: EventStream) -> None:
+    def __init__(self, events: EventStream, marks: CitationFilter | None) -> None:
         self._events = events
-        self._half = ""
+        self._marks = marks
+        self._joiner = _json.SurrogateJoiner()
 
     def of(self, events: Iterable[StreamEvent]) -> Iterator[str]:
         for event in events:
             if isinstance(event, AnswerEvent) and (text := event.text):
-                if self._half or "\ud800" <= text[-1] <= "\udfff":
-                    text, self._half = self._half + text, ""
-                    if "\ud800" <= text[-1] <= "\udbff":
-                        text, self._half = text[:-1], text[-1]
-                    text = _json.heal(text)
+                if self._joiner.half or "\ud800" <= text[-1] <= "\udfff":
+                    text = self._joiner.feed(text)
+                if self._marks is not None:
+                    text = self._marks.feed(text)
                 if text:
                     yield text
+
+    def all(self, events: Iterable[StreamEvent]) -> Iterator[str]:
+        yield from self.of(events)
+        rest = self._joiner.finish()
+        if self._marks is not None:
+            rest = self._marks.feed(rest) + self._marks.finish()
+        if rest:
+            yield rest
 
     def feed(self, piece: bytes) -> Iterator[str]:
         return self.of(self._events.feed(piece))
 
     def finish(self) -> Iterator[str]:
-        yield from self.of(self._events.finish())
-        if self._half:
-            yield _json.heal(self._half)
+        return self.all(self._events.finish())
+
+
+async def _awaited(value: object) -> object:
+    return await value if inspect.isawaitable(value) else value
 
 
 async def _as_async(items: Iterable[X]) -> AsyncIterator[X]:

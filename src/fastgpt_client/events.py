@@ -12,8 +12,10 @@ import msgspec
 
 from . import _json
 from ._json import as_list, as_object
+from .citations import marked_ids
 from .errors import APIError, NodeError, error_from_body
 from .models._base import JSON, Payload, Rows
+from .thinking import ThinkSplitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +46,15 @@ class Tool(Payload):
     functionName: str = ""
     params: str = ""
     response: str | None = None
+
+    @property
+    def arguments(self) -> JSON | None:
+        """``params``, decoded; None while they are not complete, or when they are no JSON object."""
+        try:
+            value = _json.loads(self.params.encode("utf-8", "surrogatepass"))
+        except ValueError:
+            return None
+        return cast("JSON", value) if isinstance(value, dict) else None
 
 
 class InteractiveOption(Payload):
@@ -189,7 +200,10 @@ class StreamEvent(msgspec.Struct, gc=False):
 
 
 class AnswerEvent(StreamEvent):
-    """A piece of the answer. ``text`` and ``reasoning`` are empty in heartbeats and in the last one."""
+    """A piece of the answer. ``text`` and ``reasoning`` are empty in heartbeats and in the last one.
+
+    Thinking between ``<think>`` tags is in ``reasoning``, not in ``text``; ``data`` has the piece as it came.
+    """
 
     event = "answer"
 
@@ -519,7 +533,7 @@ def completion_events(body: JSON) -> Iterator[StreamEvent]:
             yield ToolCallEvent(_payload={"tool": tool}, tool=_json.fit(tool, Tool))
         if text := _content_of(item.get("text")):
             # FastGPT itself joins the texts of several nodes with a line break.
-            yield _piece(content=f"\n{text}" if texts else text)
+            yield _piece("stop", content=f"\n{text}" if texts else text)
             texts += 1
         if asked := as_object(item.get("interactive")):
             yield InteractiveEvent(_payload=item, interactive=Interactive.from_wire(asked))
@@ -537,9 +551,9 @@ def _content_of(part: Any) -> str:
     return part if isinstance(part, str) else ""
 
 
-def _piece(**delta: str) -> AnswerEvent:
-    wire = {"choices": [{"delta": {"role": "assistant", **delta}, "index": 0, "finish_reason": None}]}
-    return AnswerEvent(_payload=wire, choices=[AnswerChoice(delta=AnswerDelta(**delta))])
+def _piece(finish_reason: str | None = None, **delta: str) -> AnswerEvent:
+    wire = {"choices": [{"delta": {"role": "assistant", **delta}, "index": 0, "finish_reason": finish_reason}]}
+    return AnswerEvent(_payload=wire, choices=[AnswerChoice(AnswerDelta(**delta), finish_reason)])
 
 
 # Events → reply -------------------------------------------------------------------------------------------------------
@@ -577,6 +591,21 @@ class Reply(msgspec.Struct, kw_only=True):
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def cited(self) -> list[Citation]:
+        """The citations that the text marks, in the order of their first marks, each once.
+
+        FastGPT takes the marks out of an answer unless it is asked with ``retainDatasetCite=True``.
+        """
+        found = {citation.id: citation for citation in self.citations}
+        return [found[each] for each in marked_ids(self.text) if each in found]
+
+    @property
+    def plugin_output(self) -> JSON | None:
+        """What a tool app (a plugin) gives back, by output; None for other apps, or without detail."""
+        ends = [node.pluginOutput for node in self.nodes if node.moduleType == "pluginOutput"]
+        return ends[-1] if ends else None
+
     def raise_for_error(self) -> Reply:
         """Raise the :class:`~fastgpt_client.NodeError` if a node failed; else give the reply back."""
         if self.error is not None:
@@ -590,7 +619,9 @@ class ReplyBuilder:
     __slots__ = (
         "_nodes",
         "_reasoning",
+        "_splitting",
         "_text",
+        "_thinking",
         "_tools",
         "chatId",
         "duration",
@@ -610,14 +641,21 @@ class ReplyBuilder:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._nodes: list[NodeResponse] = []
-        self._tools: dict[str, _ToolPieces] = {}
+        self._tools = ToolCalls()
+        self._thinking = ThinkSplitter()
+        self._splitting = True  # as long as the splitter watches, at hand because every piece asks
 
     def add(self, event: StreamEvent) -> None:
+        """Add an event. The text of an answer is split into thinking and answer, in the event itself."""
         if isinstance(event, AnswerEvent):
             if event.choices:
-                self.add_piece(event.choices[0].delta)
-        elif isinstance(event, ToolCallEvent):
-            self._tools.setdefault(event.tool.id, _ToolPieces()).add(event.tool)
+                self.add_piece(event.choices[0])
+            if event.finish_reason:
+                self._restart()
+            return
+        self._restart()  # a node starts, a tool is called: the next text is another answer
+        if isinstance(event, ToolCallEvent):
+            self._tools.add(event)
         elif isinstance(event, FlowResponsesEvent):
             # v1 lists all nodes once more at the end: the list replaces what was known.
             self._nodes = list(event.nodes)
@@ -632,18 +670,51 @@ class ReplyBuilder:
         elif isinstance(event, ChatTitleEvent):
             self.title = event.title
 
-    def add_piece(self, delta: AnswerDelta) -> None:
-        if delta.content:
-            self._text.append(delta.content)
-        if delta.reasoning_content:
-            self._reasoning.append(delta.reasoning_content)
+    def add_piece(self, choice: AnswerChoice) -> None:
+        delta = choice.delta
+        if self._splitting:
+            self._split(choice)
+        if content := delta.content:
+            self._text.append(content)
+        if thinking := delta.reasoning_content:
+            self._reasoning.append(thinking)
+
+    def _split(self, choice: AnswerChoice) -> None:
+        delta, thinking = choice.delta, ""
+        if delta.reasoning_content:  # the server tells them apart by itself
+            delta.content = self._thinking.skip() + (delta.content or "")
+        elif delta.content:
+            thinking, delta.content = self._thinking.feed(delta.content)
+        if choice.finish_reason:
+            last_thinking, last_text = self._thinking.finish()
+            thinking += last_thinking
+            if last_text:
+                delta.content = (delta.content or "") + last_text
+        if thinking:
+            delta.reasoning_content = thinking
+        self._splitting = self._thinking.watching
+
+    def _restart(self) -> None:
+        self._thinking.restart()
+        self._splitting = self._thinking.watching
+
+    def last_piece(self) -> AnswerEvent | None:
+        """What was held back of the text, as an event, when nothing can follow any more."""
+        thinking, text = self._thinking.finish()
+        if not thinking and not text:
+            return None
+        event = _piece(content=text, reasoning_content=thinking)
+        self._splitting = False
+        self.add_piece(event.choices[0])
+        return event
 
     def build(self) -> Reply:
         """The reply so far."""
+        thinking, text = self._thinking.held
         return Reply(
-            text=heal_join(self._text),
-            reasoning=heal_join(self._reasoning),
-            tools=[pieces.build() for pieces in self._tools.values()],
+            text=heal_join([*self._text, text]),
+            reasoning=heal_join([*self._reasoning, thinking]),
+            tools=self._tools.build(),
             interactive=self.interactive,
             citations=find_citations(self._nodes),
             nodes=list(self._nodes),
@@ -659,6 +730,33 @@ class ReplyBuilder:
             if failure := node.failure:
                 return NodeError(failure, node.moduleName)
         return NodeError(self.failure) if self.failure else None
+
+
+class ToolCalls:
+    """Tool calls whose parameters and responses come in pieces, in the order in which they began.
+
+    An id belongs to a call until another one begins with it: some models count their calls anew in every round.
+    """
+
+    __slots__ = ("_calls", "_latest")
+
+    def __init__(self) -> None:
+        self._calls: list[_ToolPieces] = []
+        self._latest: dict[str, _ToolPieces] = {}
+
+    def add(self, event: ToolCallEvent) -> None:
+        piece = event.tool
+        if piece.id not in self._latest or not isinstance(event, ToolParamsEvent | ToolResponseEvent):
+            self._latest[piece.id] = _ToolPieces()
+            self._calls.append(self._latest[piece.id])
+        self._latest[piece.id].add(piece)
+
+    def get(self, id: str) -> Tool:  # noqa: A002
+        """The latest call with this id, as far as it is known."""
+        return self._latest[id].build()
+
+    def build(self) -> list[Tool]:
+        return [pieces.build() for pieces in self._calls]
 
 
 class _ToolPieces:

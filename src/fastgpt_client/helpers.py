@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,39 @@ def image_url_part(url: str) -> dict[str, Any]:
         {'type': 'image_url', 'image_url': {'url': 'https://example.com/cat.png'}}
     """
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def file_url_part(url: str, name: str) -> dict[str, Any]:
+    """A document in a message, by its URL; FastGPT reads it where the app allows files, and tells its type by ``name``.
+
+    Example:
+        >>> file_url_part("https://example.com/a?id=7", "report.pdf")
+        {'type': 'file_url', 'name': 'report.pdf', 'url': 'https://example.com/a?id=7'}
+    """
+    return {"type": "file_url", "name": name, "url": url}
+
+
+def text_part(text: str) -> dict[str, Any]:
+    """A text in a message that has other parts besides.
+
+    Example:
+        >>> [text_part("What is this?"), image_url_part("https://example.com/cat.png")]
+        [{'type': 'text', 'text': 'What is this?'}, {'type': 'image_url', 'image_url': {'url': …}}]
+    """
+    return {"type": "text", "text": text}
+
+
+def strip_item_prefix(text: str) -> str:
+    """An answer without the ``0: `` before it, which apps with tools and models without function calls say.
+
+    FastGPT up to 4.8.8 leaves it there in whole (non-stream) answers, where the model said whether it calls a tool. It
+    could also be the answer's own, so nothing removes it unless you do.
+
+    Example:
+        >>> strip_item_prefix("0: Hello!")
+        'Hello!'
+    """
+    return re.sub(r"^\s*0[:：]\s*", "", text)
 
 
 def image_part_from_bytes(data: bytes, mime_type: str = "image/jpeg") -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from .._session import DEFAULT_BASE_URL
 from .._version import __version__
+from .kb import kb
 
 app: typer.Typer = typer.Typer(
     help="FastGPT from the command line, and a local FastGPT-compatible server.",
@@ -17,6 +18,8 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback with local variables would show keys
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(kb, name="kb")
 
 BaseUrl = Annotated[str | None, typer.Option(help="Where FastGPT is.", envvar="FASTGPT_BASE_URL", show_envvar=True)]
 ApiKey = Annotated[

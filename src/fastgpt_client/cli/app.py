@@ -29,6 +29,16 @@ App = Annotated[
     str | None,
     typer.Option(help="The app's id, where the key does not say it.", envvar="FASTGPT_APP_ID", show_envvar=True),
 ]
+Files = Annotated[
+    list[str] | None, typer.Option("--file", "-f", metavar="PATH", help="Show the app a file; may be repeated.")
+]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="NAME=VALUE", help="A variable of the app, a text or JSON; may be repeated."),
+]
+VariablesFile = Annotated[
+    Path | None, typer.Option("--var-file", help="Variables, as an object in a YAML or JSON file.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -59,14 +69,9 @@ def chat(
         str | None, typer.Option("--resume", "--chat-id", metavar="ID", help="Go on with this conversation.")
     ] = None,
     last: Annotated[bool, typer.Option("--last", help="Go on with the last conversation with this app.")] = False,
-    file: Annotated[
-        list[str] | None, typer.Option("--file", "-f", metavar="PATH", help="Show the app a file; may be repeated.")
-    ] = None,
-    var: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A variable of the app, a text or JSON; may be repeated."),
-    ] = None,
-    var_file: Annotated[Path | None, typer.Option(help="Variables, as an object in a YAML or JSON file.")] = None,
+    file: Files = None,
+    var: Variables = None,
+    var_file: VariablesFile = None,
     answers: Annotated[
         Path | None,
         typer.Option(help="Answers to what the app asks back, as YAML or JSON: a list, or an object by question."),
@@ -103,6 +108,39 @@ def chat(
         events=events,
     )
     raise typer.Exit(run_chat(wanted, base_url or DEFAULT_BASE_URL, api_key, app, configured=bool(base_url or api_key)))
+
+
+@app.command()
+def tui(
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+    app: App = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", "--chat-id", metavar="ID", help="Begin with this conversation.")
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="Begin with the last conversation with this app.")] = False,
+    file: Files = None,
+    var: Variables = None,
+    var_file: VariablesFile = None,
+) -> None:
+    """Chats with an app on a whole screen: conversations, the chat, the nodes that run."""
+    from .tui import run_tui
+
+    if resume is not None and last:
+        raise typer.BadParameter("only one of --resume and --last can be meant")
+    raise typer.Exit(
+        run_tui(
+            base_url or DEFAULT_BASE_URL,
+            api_key,
+            app,
+            configured=bool(base_url or api_key),
+            chat_id=resume,
+            last=last,
+            files=file or [],
+            variables=var or [],
+            variables_file=var_file,
+        )
+    )
 
 
 @app.command()

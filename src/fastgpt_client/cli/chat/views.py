@@ -12,8 +12,8 @@ from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.text import Text
 
-from ...citations import CitationFilter, footnotes, marked_ids
-from ...handlers import ChatHandler, HandlerCalls
+from ...citations import footnotes, marked_ids
+from ...handlers import ChatHandler
 from ...trace import Trace
 from ..notes import complain, notes
 from ..output import dumped
@@ -37,18 +37,10 @@ class View(ChatHandler):
         """Read a run to its end."""
         if self.trace is not None:
             self.trace = Trace()
-        calls = HandlerCalls(self, 0.0, CitationFilter("number"), asynchronous=False)
         self.begin()
         try:
-            for event in response.events():
-                self.on_event(event)
-                for name, argument in calls.of(event):
-                    getattr(self, name)(argument)
-            reply = response.reply()
-            for name, argument in calls.end(reply):
-                getattr(self, name)(argument)
+            reply = response.handle(self, citations="number")
         finally:
-            response.close()
             self.end()
         self.after(reply)
         return reply
@@ -57,7 +49,6 @@ class View(ChatHandler):
         """Before the first event."""
 
     def on_event(self, event: StreamEvent) -> None:
-        """For every event, before what it calls for."""
         if self.trace is not None:
             self.trace.add(event)
 

@@ -1,0 +1,328 @@
+"""The screen: conversations, the chat, its nodes; and what the keys do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Footer, Input, Static
+from textual.worker import Worker
+
+from .. import _json
+from ..cli.chat.last import remember
+from ..cli.notes import advice
+from ..errors import FastGPTError, StreamError
+from ..events import Interactive
+from ..trace import Trace
+from .chat import Answer, Messages, Prompt, Question, Showing
+from .dialogs import ChoiceDialog, ConfirmDialog, FormDialog, TextDialog
+from .nodes import Nodes
+from .search import title_of
+from .sidebar import Sidebar
+
+if TYPE_CHECKING:
+    from ..clients import AsyncChatClient
+    from ..conversation import AsyncConversation, Content
+
+RECORDS = 100
+"""So many of the latest messages of a conversation are shown."""
+THROTTLE = 0.05
+"""Seconds between two drawings of what comes."""
+
+
+class ChatScreenApp(App[None]):
+    """Chats with an app on a whole screen.
+
+    Args:
+        client: Asks the server. It stays open.
+        chatId: The conversation to begin with; without it a new one.
+        variables: The app's variables, for every turn.
+        files: To go along with what is said first.
+    """
+
+    TITLE = "FastGPT"
+    CSS_PATH = "style.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-medium"), (110, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+n", "new_chat", "New", priority=True),
+        Binding("escape", "stop", "Stop"),
+        Binding("ctrl+r", "retry", "Retry", priority=True),
+        Binding("ctrl+o", "attach", "File", priority=True),
+        Binding("ctrl+f", "search", "Search", priority=True),
+        Binding("f4", "copy", "Copy", priority=True),
+        Binding("ctrl+b", "show_chats", "Chats", priority=True),
+        Binding("ctrl+t", "show_nodes", "Nodes", priority=True),
+        Binding("ctrl+q", "quit", "Quit", priority=True),
+    ]
+
+    def __init__(
+        self,
+        client: AsyncChatClient,
+        chatId: str | None = None,
+        *,
+        variables: Mapping[str, object] | None = None,
+        files: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self._client = client
+        self._variables = dict(variables or {})
+        self._files = list(files)
+        self._said: Content | None = None
+        self.conversation: AsyncConversation = client.conversation(chatId, variables=self._variables)
+        self._begin_with = chatId
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Sidebar(self._client)
+            with Vertical(id="chat"):
+                yield Messages(id="messages")
+                yield Static(id="busy", markup=False)
+                yield Static(id="files", markup=False)
+                yield Prompt()
+            yield Nodes()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._show_files()
+        self.query_one(Prompt).focus()
+        if self._begin_with is not None:
+            self.open_chat(self._begin_with, "")
+
+    def on_resize(self) -> None:
+        for pane in ("#sidebar", "#nodes"):  # which were shown or hidden by hand
+            self.query_one(pane).styles.clear_rule("display")
+
+    # Saying -----------------------------------------------------------------------------------------------------------
+
+    def on_prompt_sent(self, event: Prompt.Sent) -> None:
+        if self._runs():
+            self.notify("The app still answers. Escape stops it.", severity="warning")
+            return
+        self.query_one(Prompt).clear()
+        self.say(event.text)
+
+    @work(exclusive=True, group="run")
+    async def say(self, text: str) -> None:
+        """Say something, and show what comes."""
+        files, self._files = self._files, []
+        self._show_files()
+        await self.query_one(Messages).add(Question(text, files))
+        content: Content = text
+        try:
+            if files:
+                self._busy("uploading")
+                content = [{"type": "text", "text": text}, *[await self._upload(path) for path in files]]
+            self._said = content
+            await self._run(content)
+        except FastGPTError as error:
+            self._failed(error)
+            if self._said is not content:  # it was not sent
+                self._files = files
+                self._show_files()
+        finally:
+            self._busy("")
+
+    @work(exclusive=True, group="run")
+    async def again(self, content: Content) -> None:
+        try:
+            await self._run(content)
+        except FastGPTError as error:
+            self._failed(error)
+        finally:
+            self._busy("")
+
+    async def _upload(self, path: str) -> dict[str, Any]:
+        return (await self._client.upload_chat_file(chatId=self.conversation.chatId, file=path)).as_part()
+
+    async def _run(self, content: Content) -> None:
+        self._busy("…")
+        asked = await self._show(content)
+        while asked is not None:
+            self._busy("")
+            given = await self._ask(asked)
+            if given is None:
+                break
+            await self.query_one(Messages).add(Question(_shown(asked, given)))
+            text = given if isinstance(given, str) else _json.encode(given).decode()
+            asked = await self._show(text)
+        remember(self._client._session, self.conversation.chatId)  # pyright: ignore[reportPrivateUsage]
+        sidebar = self.query_one(Sidebar)
+        sidebar.texts[self.conversation.chatId] = "\n".join(answer.text for answer in self.query(Answer))
+        sidebar.mark_open(self.conversation.chatId)
+        sidebar.reload()
+
+    async def _show(self, content: Content) -> Interactive | None:
+        """Show a run; what it asks at its end."""
+        self.query_one(Nodes).show(Trace())
+        answer = Answer()
+        await self.query_one(Messages).add(answer)
+        showing = Showing(answer, self.query_one(Nodes).show, self._busy)
+        conversation = self.conversation
+        try:
+            response = await conversation.stream(content)
+            reply = await response.ahandle(showing, THROTTLE, citations="number")
+        except asyncio.CancelledError:
+            answer.tell_failure("(stopped)")
+            with suppress(FastGPTError):
+                await asyncio.shield(conversation.stop())
+            raise
+        except StreamError as error:
+            answer.tell_failure(str(error))
+            raise
+        finally:
+            await showing.close()
+        return reply.interactive
+
+    async def _ask(self, asked: Interactive) -> str | dict[str, Any] | None:
+        if asked.fields:
+            return await self.push_screen_wait(FormDialog(asked))
+        if asked.options:
+            return await self.push_screen_wait(ChoiceDialog(asked))
+        return await self.push_screen_wait(TextDialog(asked.description or "The app asks"))
+
+    def _runs(self) -> list[Worker[Any]]:
+        return [worker for worker in self.workers if worker.group == "run" and worker.is_running]
+
+    def _busy(self, what: str) -> None:
+        self.query_one("#busy", Static).update(f"⋯ {what}" if what else "")
+
+    def _failed(self, error: FastGPTError) -> None:
+        text = Text(getattr(error, "message", "") or str(error))
+        hint = advice(error)
+        self.notify(
+            f"{text}\n{hint}" if hint else str(text), title=type(error).__name__, severity="error", markup=False
+        )
+
+    # Conversations ----------------------------------------------------------------------------------------------------
+
+    def action_new_chat(self) -> None:
+        self.open_chat(None, "")
+
+    def on_sidebar_chosen(self, event: Sidebar.Chosen) -> None:
+        self.open_chat(event.chat.chatId, title_of(event.chat))
+
+    def on_sidebar_failed(self, event: Sidebar.Failed) -> None:
+        self._failed(event.error)
+
+    @work(exclusive=True, group="run")
+    async def open_chat(self, chatId: str | None, title: str) -> None:
+        """Go on with a conversation, or begin one."""
+        self.conversation = self._client.conversation(chatId, variables=self._variables)
+        self._said = None
+        self.query_one(Nodes).show(Trace())
+        messages = self.query_one(Messages)
+        messages.border_title = title or None
+        sidebar = self.query_one(Sidebar)
+        sidebar.mark_open(chatId or "")
+        records: list[Any] = []
+        if chatId is not None:
+            try:
+                async for record in self._client.iter_chat_records(chatId=chatId):
+                    records.append(record)
+                    if len(records) == RECORDS:
+                        break
+            except FastGPTError as error:
+                self._failed(error)
+        records.reverse()
+        if chatId is not None:
+            sidebar.texts[chatId] = "\n".join(record.text for record in records)
+        await messages.show(records)
+        self.query_one(Prompt).focus()
+
+    @work(group="change")
+    async def on_sidebar_change(self, event: Sidebar.Change) -> None:
+        chat = event.chat
+        try:
+            if event.what == "rename":
+                if (title := await self.push_screen_wait(TextDialog("New title", title_of(chat)))) is None:
+                    return
+                await self._client.update_chat_history(chatId=chat.chatId, customTitle=title)
+            elif event.what == "pin":
+                await self._client.update_chat_history(chatId=chat.chatId, top=not chat.top)
+            else:
+                if not await self.push_screen_wait(ConfirmDialog(f"Delete “{title_of(chat)}”?", "Delete")):
+                    return
+                await self._client.delete_chat_history(chatId=chat.chatId)
+                if chat.chatId == self.conversation.chatId:
+                    self.action_new_chat()
+        except FastGPTError as error:
+            self._failed(error)
+        self.query_one(Sidebar).reload()
+
+    # Keys -------------------------------------------------------------------------------------------------------------
+
+    def action_stop(self) -> None:
+        if self._runs():
+            for worker in self._runs():
+                worker.cancel()
+        else:
+            self.query_one(Prompt).focus()
+
+    def action_retry(self) -> None:
+        if self._runs():
+            self.notify("The app still answers. Escape stops it.", severity="warning")
+        elif self._said is None:
+            self.notify("Nothing was said yet.", severity="warning")
+        else:
+            self.again(self._said)
+
+    @work(exclusive=True, group="attach")
+    async def action_attach(self) -> None:
+        path = await self.push_screen_wait(TextDialog("Path of a file to show to the app"))
+        if path is not None:
+            self.take_along(path)
+
+    def take_along(self, written: str) -> None:
+        """Send a file along with what is said next."""
+        path = Path(written).expanduser()
+        if path.is_file():
+            self._files.append(str(path))
+            self._show_files()
+        else:
+            self.notify(f"There is no file {path}.", severity="error", markup=False)
+
+    def action_search(self) -> None:
+        sidebar = self.query_one(Sidebar)
+        sidebar.display = True
+        sidebar.query_one("#search", Input).focus()
+
+    def action_copy(self) -> None:
+        answer = self.query_one(Messages).last_answer
+        if answer is None or not answer.text:
+            self.notify("There is no answer to copy.", severity="warning")
+            return
+        self.copy_to_clipboard(answer.text)
+        self.notify("The answer is in the clipboard.")
+
+    def action_show_chats(self) -> None:
+        self._toggle("#sidebar")
+
+    def action_show_nodes(self) -> None:
+        self._toggle("#nodes")
+
+    def _toggle(self, pane: str) -> None:
+        widget = self.query_one(pane)
+        widget.display = not widget.display
+
+    def _show_files(self) -> None:
+        names = ", ".join(Path(path).name for path in self._files)
+        self.query_one("#files", Static).update(f"📎 {names}" if names else "")
+
+
+def _shown(asked: Interactive, given: str | dict[str, Any]) -> str:
+    """An answer to a dialog as a message; passwords do not show."""
+    if isinstance(given, str):
+        return given
+    hidden = {field.key for field in asked.fields if field.type == "password"}
+    names = {field.key: field.label or field.key for field in asked.fields}
+    return "\n".join(f"{names[key]}: {'•••' if key in hidden else value}" for key, value in islice(given.items(), 50))

@@ -1,0 +1,149 @@
+"""The messages of a conversation, and the field to write in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+from textual.widgets import Collapsible, Markdown, Static, TextArea
+from textual.widgets.markdown import MarkdownStream
+
+from ..citations import strip_citations
+from ..cli.chat.views import sources
+from ..handlers import ChatHandler
+from ..trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..events import Reply, StreamEvent
+    from ..models.chat import ChatRecord
+
+
+class Prompt(TextArea):
+    """Where the user writes. Enter sends, Ctrl-J begins a new line."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", priority=True),
+        Binding("ctrl+j", "newline", "New line", show=False, priority=True),
+    ]
+
+    class Sent(Message):
+        """Something is to be said."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt", placeholder="Write, Enter sends", compact=True, highlight_cursor_line=False)
+
+    def action_send(self) -> None:
+        if text := self.text.strip():
+            self.post_message(self.Sent(text))
+
+    def action_newline(self) -> None:
+        self.insert("\n")
+
+
+class Question(Static):
+    """What the user said."""
+
+    def __init__(self, text: str, files: Sequence[str] = ()) -> None:
+        names = "".join(f"\n📎 {Path(file).name}" for file in files)
+        super().__init__(text + names, classes="question", markup=False)
+
+
+class Answer(Vertical):
+    """What the app said: thinking, answer, and where it comes from."""
+
+    def __init__(self, text: str = "", thinking: str = "") -> None:
+        super().__init__(classes="answer")
+        self.text = text
+        self._thinking_text = thinking
+        self.thinking: Markdown = Markdown(thinking)
+        self.body: Markdown = Markdown(text)
+
+    def compose(self) -> ComposeResult:
+        with Collapsible(title="Thinking", classes="thinking") as thinking:
+            thinking.display = bool(self._thinking_text)
+            yield self.thinking
+        yield self.body
+        yield Static(classes="sources", markup=False)
+        yield Static(classes="failure", markup=False)
+
+    def tell_sources(self, lines: list[str]) -> None:
+        self.query_one(".sources", Static).update("\n".join(lines))
+
+    def tell_failure(self, text: str) -> None:
+        self.query_one(".failure", Static).update(text)
+
+
+class Messages(VerticalScroll):
+    """What was said in a conversation; stays at the end while something comes, unless the user scrolled up."""
+
+    def on_mount(self) -> None:
+        self.anchor()
+
+    async def show(self, records: Sequence[ChatRecord]) -> None:
+        """Show what was said earlier."""
+        await self.remove_children()
+        await self.mount_all(_message(record) for record in records if record.text)
+        self.anchor()
+
+    async def add(self, message: Question | Answer) -> None:
+        await self.mount(message)
+        self.anchor()
+
+    @property
+    def last_answer(self) -> Answer | None:
+        return self.query(Answer).last() if self.query(Answer) else None
+
+
+def _message(record: ChatRecord) -> Question | Answer:
+    return Question(record.text) if record.obj == "Human" else Answer(strip_citations(record.text))
+
+
+class Showing(ChatHandler):
+    """Shows a run in an answer while it comes."""
+
+    def __init__(self, answer: Answer, told: Callable[[Trace], None], busy: Callable[[str], None]) -> None:
+        self._answer = answer
+        self._told = told
+        self._busy = busy
+        self._trace = Trace()
+        self._body: MarkdownStream = Markdown.get_stream(answer.body)
+        self._thinking: MarkdownStream = Markdown.get_stream(answer.thinking)
+
+    def on_event(self, event: StreamEvent) -> None:
+        before = str(self._trace)
+        self._trace.add(event)
+        if str(self._trace) != before:
+            self._told(self._trace)
+
+    def on_status(self, name: str) -> None:
+        self._busy(name)
+
+    async def on_thinking(self, text: str) -> None:
+        self._answer.query_one(Collapsible).display = True
+        self._busy("thinking")
+        await self._thinking.write(text)
+
+    async def on_answer(self, text: str) -> None:
+        self._busy("answering")
+        self._answer.text += text
+        await self._body.write(text)
+
+    def on_done(self, reply: Reply) -> None:
+        self._answer.tell_sources(sources(reply))
+        if reply.error is not None:
+            self._answer.tell_failure(str(reply.error))
+
+    async def close(self) -> None:
+        """Show what was not shown yet, however the run ended."""
+        await self._thinking.stop()
+        await self._body.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -14,7 +16,7 @@ NO_SERVER = """No FastGPT server is configured. Two commands get you one to try:
 
 For a FastGPT of your own set FASTGPT_BASE_URL and FASTGPT_API_KEY, and FASTGPT_APP_ID where the key does not say it."""
 
-notes: Console = Console(stderr=True, highlight=False)
+notes: Console = Console(stderr=True, highlight=False, soft_wrap=not (sys.stderr and sys.stderr.isatty()))
 
 
 def complain(error: FastGPTError) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..clients import AsyncChatClient
 from ..errors import ArgumentError, FastGPTError
 from .chat.last import last_chat
+from .chat.talk import checked_file
 from .chat.variables import read_variables
 from .notes import NO_SERVER, complain
 
@@ -43,8 +44,7 @@ def run_tui(
             await ChatScreenApp(client, begin_with, variables=known, files=files).run_async()
 
     try:
-        if missing := [path for path in files if not Path(path).is_file()]:
-            raise ArgumentError(f"there is no file {missing[0]}")
+        files = [checked_file(path) for path in files]
         asyncio.run(show(read_variables(variables, variables_file)))
     except ArgumentError as error:
         print(error, file=sys.stderr)

@@ -19,8 +19,9 @@ from textual.worker import Worker
 
 from .. import _json
 from ..cli.chat.last import remember
+from ..cli.chat.talk import checked_file
 from ..cli.notes import advice
-from ..errors import FastGPTError, StreamError
+from ..errors import ArgumentError, FastGPTError, StreamError
 from ..events import Interactive
 from ..trace import Trace
 from .chat import Answer, Messages, Prompt, Question, Showing
@@ -172,15 +173,17 @@ class ChatScreenApp(App[None]):
             response = await conversation.stream(content)
             reply = await response.ahandle(showing, THROTTLE, citations="number")
         except asyncio.CancelledError:
-            answer.tell_failure("(stopped)")
+            answer.tell("(stopped)", "failure")
             with suppress(FastGPTError):
                 await asyncio.shield(conversation.stop())
             raise
         except StreamError as error:
-            answer.tell_failure(str(error))
+            answer.tell(str(error), "failure")
             raise
         finally:
             await showing.close()
+        if not reply.text and not reply.reasoning and reply.error is None:
+            await answer.remove()
         return reply.interactive
 
     async def _ask(self, asked: Interactive) -> str | dict[str, Any] | None:
@@ -284,12 +287,11 @@ class ChatScreenApp(App[None]):
 
     def take_along(self, written: str) -> None:
         """Send a file along with what is said next."""
-        path = Path(written).expanduser()
-        if path.is_file():
-            self._files.append(str(path))
+        try:
+            self._files.append(checked_file(written))
             self._show_files()
-        else:
-            self.notify(f"There is no file {path}.", severity="error", markup=False)
+        except ArgumentError as error:
+            self._failed(error)
 
     def action_search(self) -> None:
         sidebar = self.query_one(Sidebar)

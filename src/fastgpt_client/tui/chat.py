@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.events import Key
 from textual.message import Message
 from textual.widgets import Collapsible, Markdown, Static, TextArea
 from textual.widgets.markdown import MarkdownStream
@@ -28,8 +29,8 @@ class Prompt(TextArea):
     """Where the user writes. Enter sends, Ctrl-J begins a new line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", priority=True),
-        Binding("ctrl+j", "newline", "New line", show=False, priority=True),
+        Binding("enter", "send", "Send"),
+        Binding("ctrl+j", "newline", "New line", show=False),
     ]
 
     class Sent(Message):
@@ -41,6 +42,13 @@ class Prompt(TextArea):
 
     def __init__(self) -> None:
         super().__init__(id="prompt", placeholder="Write, Enter sends", compact=True, highlight_cursor_line=False)
+
+    async def _on_key(self, event: Key) -> None:
+        if event.key == "enter":  # which would begin a new line
+            event.prevent_default().stop()
+            self.action_send()
+            return
+        await super()._on_key(event)
 
     def action_send(self) -> None:
         if text := self.text.strip():
@@ -73,14 +81,11 @@ class Answer(Vertical):
             thinking.display = bool(self._thinking_text)
             yield self.thinking
         yield self.body
-        yield Static(classes="sources", markup=False)
-        yield Static(classes="failure", markup=False)
 
-    def tell_sources(self, lines: list[str]) -> None:
-        self.query_one(".sources", Static).update("\n".join(lines))
-
-    def tell_failure(self, text: str) -> None:
-        self.query_one(".failure", Static).update(text)
+    def tell(self, text: str, classes: str) -> None:
+        """Put a text under the answer: ``sources``, or a ``failure``."""
+        if text:
+            self.mount(Static(text, classes=classes, markup=False))
 
 
 class Messages(VerticalScroll):
@@ -139,9 +144,9 @@ class Showing(ChatHandler):
         await self._body.write(text)
 
     def on_done(self, reply: Reply) -> None:
-        self._answer.tell_sources(sources(reply))
+        self._answer.tell("\n".join(sources(reply)), "sources")
         if reply.error is not None:
-            self._answer.tell_failure(str(reply.error))
+            self._answer.tell(str(reply.error), "failure")
 
     async def close(self) -> None:
         """Show what was not shown yet, however the run ended."""

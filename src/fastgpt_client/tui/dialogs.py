@@ -93,7 +93,7 @@ class FormDialog(Dialog):
         self._fields = asked.fields
 
     def content(self) -> ComposeResult:
-        with VerticalScroll(classes="fields"):
+        with VerticalScroll(classes="fields", can_focus=False):
             for at, field in enumerate(self._fields):
                 yield Label(f"{field.label or field.key}{' *' if field.required else ''}", markup=False)
                 if about := "; ".join(filter(None, (field.description, hint(field)))):

@@ -15,13 +15,14 @@ from pathlib import Path
 from rich.console import Console
 
 from ...clients import ChatClient
-from ...errors import ArgumentError, FastGPTError, StreamError
+from ...errors import ArgumentError, FastGPTError
+from ...events import Reply
 from ..notes import NO_SERVER, complain, notes
 from ..output import dumped
 from .commands import Commands
 from .last import last_chat
 from .questions import FromFile, InPlace, Nobody, read_line
-from .talk import Talk
+from .talk import Talk, checked_file
 from .variables import read_variables
 from .views import JsonView, LiveView, PlainView, View, error_object, reply_object
 
@@ -48,6 +49,7 @@ def run_chat(wanted: Wanted, base_url: str, api_key: str | None, app: str | None
         print(NO_SERVER, file=sys.stderr)
         return 2
     try:
+        files = [checked_file(path) for path in wanted.files]
         variables = read_variables(wanted.variables, wanted.variables_file)
         answerer = FromFile(wanted.answers) if wanted.answers else _asker(wanted)
         if wanted.as_json and wanted.question is None:
@@ -66,8 +68,7 @@ def run_chat(wanted: Wanted, base_url: str, api_key: str | None, app: str | None
                     print("No chat with this app is remembered here.", file=sys.stderr)
                     return 2
             talk = Talk(client, chat_id, _view(wanted), answerer, variables)
-            for path in wanted.files:
-                talk.attach(path)
+            talk.files = files
             if wanted.as_json:
                 return _ask_for_machines(talk, str(wanted.question), events=wanted.events)
             return _ask(talk, wanted.question) if wanted.question is not None else _converse(talk)
@@ -104,14 +105,12 @@ def _ask(talk: Talk, question: str) -> int:
 
 def _ask_for_machines(talk: Talk, question: str, *, events: bool) -> int:
     """One object: the reply, or what is known of it and the error."""
-    code = 0
     try:
-        told = reply_object(talk.say(question))
-        code = 1 if told["error"] and not told["text"] and not told["interactive"] else 0
+        told, code = reply_object(talk.say(question)), 0
     except FastGPTError as error:
-        partial = reply_object(error.partial) if isinstance(error, StreamError) and error.partial else {}
-        told = {"chatId": talk.conversation.chatId, **partial, "error": error_object(error)}
-        code = 1
+        reply = getattr(error, "reply", None) or getattr(error, "partial", None)
+        known = reply_object(reply) if isinstance(reply, Reply) else {}
+        told, code = {"chatId": talk.conversation.chatId, **known, "error": error_object(error)}, 1
     print(dumped({"reply": told} if events else told), flush=True)
     return code
 

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from .views import View
 
 
+def checked_file(path: str) -> str:
+    """The path of a file, where ``~`` may stand for the user's folder.
+
+    Raises:
+        ArgumentError: There is no such file.
+    """
+    found = Path(path).expanduser()
+    if not found.is_file():
+        raise ArgumentError(f"there is no file {path}")
+    return str(found)
+
+
 class Talk:
     """A conversation, how it is shown, and who answers what the app asks."""
 
@@ -51,12 +63,14 @@ class Talk:
         Raises:
             ArgumentError: There is no such file.
         """
-        if not Path(path).expanduser().is_file():
-            raise ArgumentError(f"there is no file {path}")
-        self.files.append(str(Path(path).expanduser()))
+        self.files.append(checked_file(path))
 
     def say(self, text: str) -> Reply:
-        """Say something, and answer what the app asks about it."""
+        """Say something, and answer what the app asks about it.
+
+        Raises:
+            NodeError: A node failed, and the app said nothing.
+        """
         content: Content = text
         if self.files:
             chatId = self.conversation.chatId
@@ -95,4 +109,7 @@ class Talk:
                 break
             text = given if isinstance(given, str) else _json.encode(given).decode()
             reply = self.view.show(self.conversation.stream(text))
+        if reply.error is not None and not reply.text and reply.interactive is None:
+            reply.error.reply = reply
+            raise reply.error
         return reply

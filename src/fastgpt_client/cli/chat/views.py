@@ -88,7 +88,7 @@ class PlainView(View):
             print("", *lines, sep="\n", flush=True)
         if self.trace is not None:
             notes.print(node_tree(self.trace))
-        if reply.error is not None:
+        if reply.error is not None and reply.text:  # else it is raised
             complain(reply.error)
 
 
@@ -137,7 +137,7 @@ class LiveView(View):
             self.console.print(Text(line, "dim"))
         if self.trace is not None:
             self.console.print(node_tree(self.trace))
-        if reply.error is not None:
+        if reply.error is not None and reply.text:  # else it is raised
             complain(reply.error)
 
     def _add(self, text: str, style: str) -> None:

@@ -12,11 +12,12 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from . import about, files, logs, wire
+from . import about, logs, wire
 from .calls import Call, State
 from .completions import SCHEMA, completions
 from .embeddings import embeddings
 from .endpoints import Endpoint
+from .files import ENDPOINTS as FILES
 from .knowledge.endpoints import ENDPOINTS as KNOWLEDGE
 from .routing import logger, route, routes
 from .store import DONE, GENERATING, Chat, Record
@@ -431,6 +432,7 @@ _ENDPOINTS: dict[str, Endpoint] = {
     "/proApi/core/app/logs/getChartData": Endpoint(logs.get_chart, "body", "appId?:string"),
     "/common/system/getInitData": Endpoint(about.init_data, "query", about_app=False, needs_key=False, verb="get"),
     "/support/openapi/health": Endpoint(health, "query", "apiKey:string", about_app=False, needs_key=False, verb="get"),
+    **FILES,
     **KNOWLEDGE,
 }
 
@@ -462,8 +464,6 @@ def create_app(settings: Settings) -> Starlette:
     )
     for path, endpoint in endpoints.items():
         found += routes(state, path, endpoint)
-    for path, work in files.ROUTES.items():
-        found.append(route(state, path, work, read=False))
     found.append(Route("/", _home))
 
     @asynccontextmanager

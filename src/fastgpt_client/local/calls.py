@@ -88,6 +88,8 @@ class Call:
         self.store: Store = state.store
         self.request = request
         self.params = params
+        self.fields: dict[str, str] = {}
+        """The fields of a form."""
         self.files: list[Received] = []
         """The files of a form; those that nobody keeps are gone after the call."""
         self.headers: dict[str, str] = {}

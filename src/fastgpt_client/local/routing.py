@@ -31,7 +31,7 @@ def routes(state: State, path: str, endpoint: Endpoint) -> list[Route]:
     async def work(call: Call) -> Response:
         return await _call(call, path, endpoint)
 
-    return [route(state, known, work) for known in state.version.where(path)]
+    return [route(state, known, work, read=not endpoint.streamed) for known in state.version.where(path)]
 
 
 async def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
@@ -71,8 +71,8 @@ def route(state: State, path: str, work: Callable[[Call], Awaitable[Response]], 
         call = Call(state, request, {})
         try:
             if read and request.headers.get("content-type", "").startswith("multipart/form-data"):
-                fields, call.files = await read_form(call)
-                call.params = read_data(fields)
+                call.fields, call.files = await read_form(call)
+                call.params = read_data(call.fields)
             elif read:
                 call.params = await wire.read_json(request, state.version.max_body)
             return await work(call)

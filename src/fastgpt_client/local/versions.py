@@ -64,6 +64,8 @@ class Version:
     """Endpoints that do not check their arguments."""
     max_body: int | None
     """The largest body in bytes."""
+    uploads: Literal["put", "form", "server"]
+    """How files come in: put to an address, as a form for the storage, or to the server itself."""
     collection_delete: Literal["id", "id or collectionIds", "collectionIds"]
     """What `dataset/collection/delete` reads: `id` of the query, `collectionIds` of the body."""
 
@@ -224,14 +226,19 @@ _SINCE_RECENTLY = (
     "/core/chat/history/getHistoryStatus",
     "/core/chat/history/markRead",
     "/core/chat/history/batchDelete",
-    "/core/chat/file/presignDraftChatFilePostUrl",
+    "/core/dataset/file/presignSearchTestImage",
+    "/system/file/u/{token}",
+    "/system/file/u/{token}/complete",
+    "/system/file/u/{token}/abort",
     "/core/app/logs/getUsers",
 )
 _PATHS_4_16 = {
     **{f"/core/chat/history/{name}": (f"/core/chat/history/{name}", f"/core/chat/{name}") for name in _HISTORY},
     **{f"/core/chat/record/{name}": (f"/core/chat/record/{name}", f"/core/chat/{name}") for name in _RECORD},
     "/v1/embeddings": _GONE,
+    "/system/file/s3/fastgpt-private": _GONE,
     "/common/file/upload": _GONE,
+    "/common/file/read/{name}": _GONE,
 }
 _PATHS_4_14 = {
     **dict.fromkeys(_SINCE_RECENTLY, _GONE),
@@ -244,8 +251,10 @@ _PATHS_4_14 = {
     "/core/chat/file/presignChatFilePostUrl": ("/core/chat/presignChatFilePostUrl",),
     "/core/chat/file/presignChatFileGetUrl": ("/core/chat/presignChatFileGetUrl",),
     "/core/dataset/file/presignDatasetFilePostUrl": ("/core/dataset/presignDatasetFilePostUrl",),
+    "/core/chat/record/getSpeech": ("/core/chat/item/getSpeech",),
     "/v1/embeddings": _GONE,
     "/common/file/upload": _GONE,
+    "/common/file/read/{name}": _GONE,
 }
 _PATHS_4_11 = {
     **_PATHS_4_14,
@@ -260,6 +269,9 @@ _PATHS_4_11 = {
     "/apidoc/systemopenapi.json": _GONE,
     "/v1/embeddings": ("/v1/embeddings",),
     "/common/file/upload": ("/common/file/upload",),
+    "/common/file/read/{name}": ("/common/file/read/{name}",),
+    "/system/file/s3/fastgpt-private": _GONE,
+    "/system/file/d/{id}": _GONE,
 }
 
 _UNCHECKED = frozenset(
@@ -290,6 +302,7 @@ _4_16 = Version(
     validates=True,
     unchecked=frozenset(),
     max_body=10 * 1024 * 1024,
+    uploads="put",
     collection_delete="collectionIds",
     real_statuses=True,
     plain_name="error",
@@ -363,6 +376,7 @@ _4_14 = replace(
     validates=False,
     unchecked=_UNCHECKED,
     max_body=None,
+    uploads="form",
     collection_delete="id or collectionIds",
     real_statuses=False,
     key_decides_app=True,
@@ -428,6 +442,7 @@ _4_11 = replace(
     paths=_PATHS_4_11,
     sources={"/core/chat/record/delete": "query"},
     needs={"/core/chat/record/delete": _4_14.needs["/core/chat/record/delete"]},
+    uploads="server",
     collection_delete="id",
     plain_name="",
     feedback_needs_answer=False,

@@ -381,7 +381,8 @@ def read(call: Call, _: None) -> dict[str, Any]:
         return {"type": "url", "value": collection.rawLink}
     if collection.fileId is None:
         raise wire.ApiError("The collection has no original")
-    return {"type": "url", "value": view_address(call, _original(call, collection.fileId).id)}
+    original = _original(call, collection.fileId)
+    return {"type": "url", "value": view_address(call, original.name, original.id)}
 
 
 def export(call: Call, _: None) -> Response:

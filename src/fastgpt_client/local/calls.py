@@ -106,6 +106,8 @@ class Call:
         if token in keys:
             self._bound = self.state.settings.app_keys.get(token)
             return
+        if self.state.version.key_has_parts and not 1 <= token.count("-") <= 2:
+            raise wire.unauthorized()
         key = next((key for key in keys if token.startswith(f"{key}-")), None)
         suffix = token[len(key) + 1 :] if key is not None else ""
         if self.state.settings.app(suffix) is None and not re.fullmatch("[0-9a-fA-F]{24}", suffix):

@@ -296,7 +296,12 @@ def read_data(fields: dict[str, str]) -> dict[str, Any]:
 # --- where to upload, and where to look -------------------------------------------------------------------------------
 
 
-def unique(name: str) -> str:
+def new_key(call: Call, folder: str, name: str) -> str:
+    """The key of a new file: where it lies in the storage, or its id in the database of older versions."""
+    return wire.object_id() if call.state.version.uploads == "server" else f"{folder}/{_unique(name)}"
+
+
+def _unique(name: str) -> str:
     """The name of a file as it ends its key."""
     stem, dot, ending = quote(name, safe="").rpartition(".")
     return f"{stem or ending}_{wire.new_id(6)}{dot if stem else ''}{ending if stem else ''}"
@@ -315,7 +320,7 @@ def view_address(call: Call, name: str, file_id: str) -> str:
 
 def _presigned(call: Call, folder: str) -> dict[str, Any]:
     """Where a file goes, in the words of the server's version."""
-    key = f"{folder}/{unique(call.params['filename'])}"
+    key = new_key(call, folder, call.params["filename"])
     return _put_form(call, key) if call.state.version.uploads == "put" else _post_form(call, key)
 
 

@@ -40,11 +40,12 @@ async def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
     source = version.source(path, endpoint.source)
     body, query = call.params, dict(call.request.query_params)
     call.params = query if source == "query" else body or query if source == "both" else body
-    untyped = endpoint.schema and source == "body" and not body and "content-type" not in call.request.headers
+    schema = version.schemas.get(path, endpoint.schema)
+    untyped = schema and source == "body" and not body and "content-type" not in call.request.headers
     if untyped and version.validates:
         raise wire.InvalidError([wire.expected("object", "")])  # Next.js takes such a body for a text
-    if path not in version.unchecked and (issues := wire.check(call.params, endpoint.schema)):
-        raise wire.InvalidError(issues)
+    if path not in version.unchecked and (issues := wire.check(call.params, schema)):
+        raise version.invalid(path, issues)
     if endpoint.needs_key:
         call.authorize()
     if path in version.refused:

@@ -99,7 +99,13 @@ SINCE: dict[str, str] = {
         "4.14.5",
     ),
     **dict.fromkeys(
-        ("/core/chat/record/delete", "/core/chat/record/getQuote", "/core/chat/record/getCollectionQuote"), "4.14.11"
+        (
+            "/core/chat/record/delete",
+            "/core/chat/record/getSpeech",
+            "/core/chat/record/getQuote",
+            "/core/chat/record/getCollectionQuote",
+        ),
+        "4.14.11",
     ),
 }
 """The first version that knows a path."""

@@ -59,7 +59,8 @@ class Settings:
     `app_keys` are keys that belong to one app, as FastGPT made them before 4.15: the key and the app's id.
     `rate_limit` is in requests a minute; `delay` the pause between two pieces of an answer; `require_app_id` asks for
     an app id as FastGPT 4.16 does instead of falling back to the first app; `commercial` answers the commercial
-    endpoints (log charts); `version` is the FastGPT version that the server stands for: "4.11", "4.14" or "4.16";
+    endpoints (log charts); `version` is the FastGPT version that the server stands for: "4.11", "4.14", "4.16"
+    or "4.17";
     `embedding_url` is an OpenAI-compatible endpoint for vectors; `training_delay` the seconds that each step of
     indexing a chunk takes; `max_upload` is in bytes, and so is `multipart_threshold`: larger files are taken in parts
     of that size.

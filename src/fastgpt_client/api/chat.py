@@ -352,7 +352,7 @@ class ChatApi(HistoryApi[IO]):
     ) -> Call[FileResponse]:
         """A text, spoken. The answer is a sound file: ``save()`` it, or read it in pieces.
 
-        FastGPT: ``POST /api/core/chat/record/getSpeech`` (4.14.11+; before ``/api/core/chat/item/getSpeech``; both read
+        FastGPT: ``POST /api/core/chat/record/getSpeech`` (before 4.14.11 ``/api/core/chat/item/getSpeech``; both read
         from the source, not recorded).
 
         Args:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from .interactive import ALLOWED, is_question
 from .versions import VERSIONS
 
 KINDS = ("chat", "select", "form", "plugin")
@@ -20,7 +21,8 @@ class AppSpec:
     """An app of the server.
 
     `variables` are the declared ones, as `init` shows them in `chatConfig.variables`; `prompt` is the system prompt,
-    where `{{name}}` stands for a variable.
+    where `{{name}}` stands for a variable; `interactive` is what the app asks first, as in a script; `files` says which
+    files may be sent with a message, as `chatConfig.fileSelectConfig` does: `maxFiles`, `canSelectFile`, `canSelectImg`.
     """
 
     id: str
@@ -29,12 +31,16 @@ class AppSpec:
     intro: str = ""
     variables: tuple[Mapping[str, Any], ...] = ()
     prompt: str = ""
+    interactive: Mapping[str, Any] | None = None
+    files: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.id:
             raise ValueError("an app needs an id: write ID or ID:kind")
         if self.kind not in KINDS:
             raise ValueError(f"unknown app kind {self.kind!r} of app {self.id!r}: use one of {', '.join(KINDS)}")
+        if self.interactive is not None and not is_question(self.interactive):
+            raise ValueError(f"interactive of app {self.id!r} must be {ALLOWED}, not {self.interactive!r}")
         object.__setattr__(self, "variables", tuple(self.variables))
 
     @classmethod

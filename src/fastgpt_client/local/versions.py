@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
+from .interactive import innermost
 from .wire import ApiError, InvalidError, missing_params, unauthorized_chat
 
+_DETAILS = {"tools": "toolDetail", "loop": "loopDetail"}
 Source = Literal["body", "query", "both"]
 """Where an endpoint reads its arguments; "both": in the body, or in the query when there is no body."""
 
@@ -124,6 +126,8 @@ class Version:
     """Where reasoning stands: in `reasoning_content`, in `content` (with detail only), or there with detail."""
     shows_interactive: bool
     """With detail the content holds the interactive node."""
+    unwraps_interactive: bool
+    """A question inside of a loop or another workflow is shown without what is around it."""
     always_content: bool
     """An answer without text has content all the same: an empty text."""
     v2_types: bool
@@ -138,7 +142,7 @@ class Version:
     bare_failures: bool
     """A failed node tells its error only."""
     children_in_detail: bool
-    """The nodes under a tool call are its `toolDetail`, not `childrenResponses`."""
+    """The nodes inside of a node are its `toolDetail`, `loopDetail` or `pluginDetail`, not `childrenResponses`."""
     item: Shape
     interactive: Shape
     whole_interactive: Shape
@@ -230,22 +234,26 @@ class Version:
             shown = {name: node[name] for name in ("errorText", *self.node.last) if name in node}
         if "childrenResponses" in node:
             children = [self.shown_node(child) for child in node["childrenResponses"]]
-            shown["toolDetail" if self.children_in_detail else "childrenResponses"] = children
+            detail = _DETAILS.get(node["moduleType"], "pluginDetail")
+            shown[detail if self.children_in_detail else "childrenResponses"] = children
         return self.node(shown)
 
     def shown_item(self, item: Mapping[str, Any], *, whole: bool = False) -> dict[str, Any]:
         """An item of a record, or of a whole answer."""
         shown = self.item(item)
         if "interactive" in item:
-            interactive = self.shown_interactive(item["interactive"])
+            asked = innermost(item["interactive"]) if whole and self.unwraps_interactive else item["interactive"]
+            interactive = self.shown_interactive(asked)
             shown["interactive"] = self.whole_interactive(interactive) if whole else interactive
         return shown
 
     def shown_interactive(self, interactive: Mapping[str, Any]) -> dict[str, Any]:
         """An interactive node with what FastGPT needs to go on."""
-        return self.interactive(
-            {**interactive, "memoryEdges": [self.edge(edge) for edge in interactive["memoryEdges"]]}
-        )
+        shown = {**interactive, "memoryEdges": [self.edge(edge) for edge in interactive["memoryEdges"]]}
+        if "childrenResponse" in shown["params"]:
+            inner = self.shown_interactive(shown["params"]["childrenResponse"])
+            shown["params"] = {**shown["params"], "childrenResponse": inner}
+        return self.interactive(shown)
 
     def shown_event(self, event: str, data: dict[str, Any]) -> dict[str, Any]:
         """The data of a stream event."""
@@ -399,6 +407,7 @@ _4_16 = Version(
     tells_errors=True,
     reasoning="field",
     shows_interactive=True,
+    unwraps_interactive=True,
     always_content=False,
     v2_types=False,
     node=Shape(),
@@ -494,6 +503,7 @@ _4_14 = replace(
     provider_call_ids=False,
     reasoning="field or item",
     shows_interactive=False,
+    unwraps_interactive=False,
     v2_types=True,
     node=Shape(
         first=("totalPoints", "toolCallInputTokens", "toolCallOutputTokens", "childTotalPoints"),

@@ -15,7 +15,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Input, Static
-from textual.worker import Worker
+from textual.worker import Worker, WorkerError
 
 from .. import _json
 from ..cli.chat.last import remember
@@ -81,14 +81,16 @@ class ChatScreenApp(App[None]):
         self._said: Content | None = None
         self.conversation: AsyncConversation = client.conversation(chatId, variables=self._variables)
         self._begin_with = chatId
+        self._busy_line = Static(id="busy", markup=False)
+        self._files_line = Static(id="files", markup=False)
 
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Sidebar(self._client)
             with Vertical(id="chat"):
                 yield Messages(id="messages")
-                yield Static(id="busy", markup=False)
-                yield Static(id="files", markup=False)
+                yield self._busy_line
+                yield self._files_line
                 yield Prompt()
             yield Nodes()
         yield Footer(show_command_palette=False)
@@ -106,7 +108,7 @@ class ChatScreenApp(App[None]):
     # Saying -----------------------------------------------------------------------------------------------------------
 
     def on_prompt_sent(self, event: Prompt.Sent) -> None:
-        if self._runs():
+        if self._at_work("run"):
             self.notify("The app still answers. Escape stops it.", severity="warning")
             return
         self.query_one(Prompt).clear()
@@ -115,6 +117,9 @@ class ChatScreenApp(App[None]):
     @work(exclusive=True, group="run")
     async def say(self, text: str) -> None:
         """Say something, and show what comes."""
+        for opening in self._at_work("open"):
+            with suppress(WorkerError):
+                await opening.wait()
         files, self._files = self._files, []
         self._show_files()
         await self.query_one(Messages).add(Question(text, files))
@@ -193,11 +198,15 @@ class ChatScreenApp(App[None]):
             return await self.push_screen_wait(ChoiceDialog(asked))
         return await self.push_screen_wait(TextDialog(asked.description or "The app asks"))
 
-    def _runs(self) -> list[Worker[Any]]:
-        return [worker for worker in self.workers if worker.group == "run" and worker.is_running]
+    def _at_work(self, group: str) -> list[Worker[Any]]:
+        return [worker for worker in self.workers if worker.group == group and not worker.is_finished]
+
+    def _stop(self) -> None:
+        for worker in self._at_work("run"):
+            worker.cancel()
 
     def _busy(self, what: str) -> None:
-        self.query_one("#busy", Static).update(f"⋯ {what}" if what else "")
+        self._busy_line.update(f"⋯ {what}" if what else "")
 
     def _failed(self, error: FastGPTError) -> None:
         text = Text(getattr(error, "message", "") or str(error))
@@ -217,9 +226,10 @@ class ChatScreenApp(App[None]):
     def on_sidebar_failed(self, event: Sidebar.Failed) -> None:
         self._failed(event.error)
 
-    @work(exclusive=True, group="run")
+    @work(exclusive=True, group="open")
     async def open_chat(self, chatId: str | None, title: str) -> None:
-        """Go on with a conversation, or begin one."""
+        """Go on with a conversation, or begin one; what still runs in this one is stopped."""
+        self._stop()
         self.conversation = self._client.conversation(chatId, variables=self._variables)
         self._said = None
         self.query_one(Nodes).show(Trace())
@@ -265,14 +275,13 @@ class ChatScreenApp(App[None]):
     # Keys -------------------------------------------------------------------------------------------------------------
 
     def action_stop(self) -> None:
-        if self._runs():
-            for worker in self._runs():
-                worker.cancel()
+        if self._at_work("run"):
+            self._stop()
         else:
             self.query_one(Prompt).focus()
 
     def action_retry(self) -> None:
-        if self._runs():
+        if self._at_work("run"):
             self.notify("The app still answers. Escape stops it.", severity="warning")
         elif self._said is None:
             self.notify("Nothing was said yet.", severity="warning")
@@ -318,7 +327,7 @@ class ChatScreenApp(App[None]):
 
     def _show_files(self) -> None:
         names = ", ".join(Path(path).name for path in self._files)
-        self.query_one("#files", Static).update(f"📎 {names}" if names else "")
+        self._files_line.update(f"📎 {names}" if names else "")
 
 
 def _shown(asked: Interactive, given: str | dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, cast
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -47,7 +48,7 @@ class ChoiceDialog(Dialog):
         self._values = [option.value for option in asked.options]
 
     def content(self) -> ComposeResult:
-        yield OptionList(*(Option(value.replace("[", "\\["), str(at)) for at, value in enumerate(self._values)))
+        yield OptionList(*(Option(Text(value)) for value in self._values))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._values[event.option_index])

@@ -73,9 +73,8 @@ class Sidebar(Vertical):
         self.reload()
 
     def reload(self) -> None:
-        """Read the list anew."""
-        self._more = self._client.iter_chat_histories(pageSize=PAGE)
-        self._load(again=True)
+        """Read the list anew, as far as it was read."""
+        self._read(self._client.iter_chat_histories(pageSize=PAGE), [], max(len(self._chats), PAGE))
 
     def mark_open(self, chatId: str) -> None:
         """Show which conversation is open."""
@@ -83,18 +82,18 @@ class Sidebar(Vertical):
         self._show()
 
     @work(exclusive=True, group="chats")
-    async def _load(self, *, again: bool = False) -> None:
-        chats: list[ChatHistory] = [] if again else list(self._chats)
-        more = self._more
+    async def _read(self, source: AsyncIterator[ChatHistory], chats: list[ChatHistory], count: int) -> None:
+        """Read so many conversations more."""
+        more: AsyncIterator[ChatHistory] | None = source
         try:
-            while more is not None and len(chats) < (0 if again else len(self._chats)) + PAGE:
-                chats.append(await anext(more))
+            for _ in range(count):
+                chats.append(await anext(source))
         except StopAsyncIteration:
-            self._more = None
+            more = None
         except FastGPTError as error:
-            self._more = None
+            more = None
             self.post_message(self.Failed(error))
-        self._chats = chats
+        self._chats, self._more = chats, more
         self._show()
 
     def _show(self) -> None:
@@ -131,7 +130,8 @@ class Sidebar(Vertical):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
         if self._more is not None and event.option_index >= len(self._shown) - 5:
-            self._load()
+            more, self._more = self._more, None  # which is read once
+            self._read(more, list(self._chats), PAGE)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()

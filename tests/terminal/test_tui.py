@@ -17,6 +17,7 @@ from textual.widgets import Collapsible, Input, Markdown, OptionList, Static
 from typer.testing import CliRunner
 
 from fastgpt_client import AsyncChatClient, ChatClient, FormField
+from fastgpt_client.cli import tui as tui_command
 from fastgpt_client.cli.app import app
 from fastgpt_client.cli.chat import last
 from fastgpt_client.local import LocalServer
@@ -457,6 +458,8 @@ def test_the_command(server: LocalServer, monkeypatch: pytest.MonkeyPatch, tmp_p
             await until(pilot, lambda: idle(pilot) and answers(pilot))
 
     monkeypatch.setattr(ChatScreenApp, "run_async", run_async)
+    assert CliRunner().invoke(app, ["tui", "--api-key", "k"]).exit_code == 2  # no terminal
+    monkeypatch.setattr(tui_command, "on_terminal", lambda: True)
     flags = ["--base-url", server.base_url, "--api-key", server.api_key]
     plan = tmp_path / "plan.txt"
     plan.touch()

@@ -15,6 +15,11 @@ from .chat.variables import read_variables
 from .notes import NO_SERVER, complain
 
 
+def on_terminal() -> bool:
+    """Whether there is a terminal to draw on."""
+    return all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stdout__))
+
+
 def run_tui(
     base_url: str,
     api_key: str | None,
@@ -36,6 +41,10 @@ def run_tui(
         return 2
     if not configured:
         print(NO_SERVER, file=sys.stderr)
+        return 2
+
+    if not on_terminal():
+        print("The screen needs a terminal. For pipes and scripts there is fastgpt-client chat.", file=sys.stderr)
         return 2
 
     async def show(known: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fastgpt_client import ArgumentError, FormField, Interactive, InteractiveOption
-from fastgpt_client.forms import choices, hint, read_choice, read_field, read_form
+from fastgpt_client.forms import hint, read_choice, read_field, read_form
 
 COLOURS = [{"label": "Red", "value": "r"}, {"label": "Blue", "value": "b"}]
 
@@ -49,7 +49,8 @@ def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ({"type": "fileSelect"}, "a.pdf, b.pdf", ["a.pdf", "b.pdf"]),
         ({"type": "fileSelect"}, {"url": "u"}, [{"url": "u"}]),
         ({"type": "JSONEditor"}, '{"a": 1}', '{"a": 1}'),
-        ({"type": "JSONEditor"}, {"a": 1}, {"a": 1}),
+        ({"type": "ask", "list": COLOURS}, "2", "b"),
+        ({"type": "ask", "list": COLOURS}, "Green", "Green"),
         ({"type": "input", "defaultValue": "here", "required": True}, "", "here"),
         ({"type": "input"}, "", None),
         ({"type": "of a later version"}, "x", "x"),
@@ -60,37 +61,33 @@ def test_a_field_takes(field: dict[str, Any], written: object, value: object) ->
 
 
 @pytest.mark.parametrize(
-    ("field", "written", "said"),
+    ("field", "written"),
     [
-        ({"type": "input", "required": True}, "", "Name is needed"),
-        ({"type": "input", "maxLength": 2}, "Ann", "at most 2 letters, not 'Ann'"),
-        ({"type": "input", "minLength": 4}, "Ann", "at least 4 letters"),
-        ({"type": "input", "minLength": 4, "maxLength": 9}, "Ann", "4 to 9 letters"),
-        ({"type": "input"}, {"a": 1}, "must be a text"),
-        ({"type": "numberInput"}, "x", "a number, not 'x'"),
-        ({"type": "numberInput"}, True, "a number"),
-        ({"type": "numberInput"}, "nan", "a number"),
-        ({"type": "numberInput", "min": 2}, "1", "a number, at least 2"),
-        ({"type": "numberInput", "max": 2}, "3", "a number, at most 2"),
-        ({"type": "switch"}, "maybe", "yes or no"),
-        ({"type": "select", "list": COLOURS}, "3", "one of Red, Blue, not '3'"),
-        ({"type": "multipleSelect", "list": COLOURS}, "Red, Green", "not 'Green'"),
-        ({"type": "timePointSelect"}, "noon", "a time such as"),
-        ({"type": "timeRangeSelect"}, "2026-01-31", "two times"),
-        ({"type": "timeRangeSelect"}, "2026-02-01,2026-01-31", "the earlier one first"),
-        ({"type": "JSONEditor"}, "{", "must be JSON"),
+        ({"type": "input", "required": True}, ""),
+        ({"type": "input", "maxLength": 2}, "Ann"),
+        ({"type": "input"}, {"a": 1}),
+        ({"type": "password", "minLength": 4}, "pin"),
+        ({"type": "numberInput"}, "x"),
+        ({"type": "numberInput", "min": 2}, "1"),
+        ({"type": "switch"}, "maybe"),
+        ({"type": "select", "list": COLOURS}, "3"),
+        ({"type": "multipleSelect", "list": COLOURS}, "Red, Green"),
+        ({"type": "timePointSelect"}, "soon"),
+        ({"type": "timeRangeSelect"}, "2026-01-31"),
+        ({"type": "timeRangeSelect"}, "2026-02-01,2026-01-31"),
+        ({"type": "timeRangeSelect"}, 7),
     ],
 )
-def test_a_field_refuses(field: dict[str, Any], written: object, said: str) -> None:
-    with pytest.raises(ArgumentError) as refused:
+def test_a_field_refuses(field: dict[str, Any], written: object) -> None:
+    with pytest.raises(ArgumentError, match=r"'k'|Name"):
         read_field(FormField(key="k", label="Name", **field), written)
-    assert said in str(refused.value)
 
 
 def test_a_password_does_not_show() -> None:
     with pytest.raises(ArgumentError) as refused:
         read_field(FormField(key="k", type="password", minLength=9), "geheim")
-    assert "geheim" not in str(refused.value)
+    assert str(refused.value) == "k must have at least 9 letters"
+    assert refused.value.__context__ is None
 
 
 @pytest.mark.usefixtures("tokyo")
@@ -98,10 +95,12 @@ def test_times_without_a_zone_are_local() -> None:
     assert read_field(FormField(key="k", type="timePointSelect"), "2026-01-31 09:00") == "2026-01-31T00:00:00.000Z"
 
 
-def test_hints_and_choices() -> None:
+def test_hints() -> None:
     assert hint(FormField(type="numberInput", min=1, max=5)) == "a number, 1 to 5"
     assert hint(FormField(type="input")) == ""
-    assert choices(FormField(list=[{"value": "a"}, {"label": "B"}])) == [("a", "a"), ("B", "B")]
+    assert hint(FormField(type="input", minLength=1, maxLength=5)) == "1 to 5 letters"
+    assert hint(FormField(type="password", minLength=4)) == "at least 4 letters"
+    assert hint(FormField(type="input", maxLength=4)) == "at most 4 letters"
 
 
 def test_a_form() -> None:
@@ -123,6 +122,7 @@ def test_a_form() -> None:
 def test_a_choice() -> None:
     asked = Interactive(options=[InteractiveOption(key="a", value="Apples"), InteractiveOption(key="b", value="Pears")])
     assert [read_choice(asked, each) for each in ("a", "Pears", "2")] == ["Apples", "Pears", "Pears"]
+    assert read_choice(Interactive(type="agentPlanAskQuery", options=asked.options), "Both") == "Both"
     for wrong in ("0", "3", "x", "²"):
         with pytest.raises(ArgumentError, match="none of the options: 'Apples', 'Pears'"):
             read_choice(asked, wrong)

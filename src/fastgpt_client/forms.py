@@ -1,34 +1,28 @@
-"""Fields of forms: what a person typed, as the value that FastGPT takes, checked before it is sent."""
+"""What a person typed into a form, as the values that its fields want."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from . import _json
+from ._json import as_list
+from .conversation.fields import fitting, missing
 from .errors import ArgumentError
 
 if TYPE_CHECKING:
-    from .events import FormField, Interactive
-
-_YES = ("true", "yes", "y", "on", "1", "是")
-_NO = ("false", "no", "n", "off", "0", "否")
-
-
-def choices(field: FormField) -> list[tuple[str, str]]:
-    """What a field lets choose from: labels and values."""
-    rows = [(row.get("label"), row.get("value")) for row in field.list or []]
-    return [(str(label or value), str(label if value is None else value)) for label, value in rows]
+    from .events import FormField, Interactive, InteractiveOption
 
 
 def hint(field: FormField) -> str:
     """What may be written into a field, in words."""
-    low, high = (field.minLength, field.maxLength) if field.type != "numberInput" else (field.min, field.max)
-    unit = "" if field.type == "numberInput" else " letters"
-    words = {
+    number = field.type in ("numberInput", "slider")
+    low, high = (field.min, field.max) if number else (field.minLength, field.maxLength)
+    unit = "" if number else " letters"
+    kinds = {
         "numberInput": "a number",
+        "slider": "a number",
         "switch": "yes or no",
         "select": "one of them",
         "multipleSelect": "any of them, separated by commas",
@@ -36,36 +30,42 @@ def hint(field: FormField) -> str:
         "timeRangeSelect": "two times, separated by a comma: 2026-01-31, 2026-02-28",
         "fileSelect": "paths of files, separated by commas",
         "JSONEditor": "JSON",
+        "ask": "one of them, or in your own words" if field.options else "in your own words",
     }
-    if low is not None and high is not None:
+    if low is not None and high:
         bounds = f"{low:g} to {high:g}{unit}"
-    elif high is not None:
+    elif high:
         bounds = f"at most {high:g}{unit}"
     else:
-        bounds = "" if low is None else f"at least {low:g}{unit}"
-    return ", ".join(filter(None, (words.get(field.type, ""), bounds)))
+        bounds = f"at least {low:g}{unit}" if low else ""
+    return ", ".join(filter(None, (kinds.get(field.type, ""), bounds)))
 
 
 def read_field(field: FormField, written: object) -> Any:
-    """The value of a field, from a text that somebody typed, or from a value that a file holds.
+    """The value of a field, from what was typed into it, or from a value that a file holds.
 
-    Nothing written is the field's default. Numbers become numbers, times ISO 8601 texts in UTC, choices their values
-    (they are found by value, label, or number from 1). ``fileSelect`` gives a list of paths or addresses: uploading is
-    up to the caller.
+    Nothing written is the field's default, or None. Options are found by their value, their label, or their number
+    from 1; lists are separated by commas; times without a zone are local ones. ``fileSelect`` gives a list of paths or
+    addresses, which ``conversation.answer`` uploads.
 
     Raises:
-        ArgumentError: What was written does not fit the field, and why; or nothing was and it is required.
+        ArgumentError: What was written does not fit the field, or nothing was and it is required.
     """
-    if written is None or written == "" or written == []:
-        if field.required and field.defaultValue in (None, "", []):
-            raise ArgumentError(f"{_name(field)} is needed")
-        return field.defaultValue
-    read = _READERS.get(field.type, _text)
-    return read(field, written)
+    if missing(written):
+        if field.required and missing(field.defaultValue):
+            raise ArgumentError(f"{field.label or field.key} is needed")
+        return None if missing(field.defaultValue) else field.defaultValue
+    try:
+        return fitting("field", field, _typed(field, written))
+    except ArgumentError as error:
+        if field.type != "password":
+            raise
+        del error  # it quotes what was typed
+    raise ArgumentError(f"{field.label or field.key} must have {hint(field)}")
 
 
 def read_form(asked: Interactive, written: Mapping[str, object]) -> dict[str, Any]:
-    """The answer to a form, field by field; fields may be named by key or label. What stays empty is left out.
+    """The values of a form; fields may be named by key or label. What stays empty is left out.
 
     Raises:
         ArgumentError: A value does not fit its field, one is missing, or there is no such field.
@@ -79,126 +79,58 @@ def read_form(asked: Interactive, written: Mapping[str, object]) -> dict[str, An
     return {key: value for key, value in values.items() if value is not None}
 
 
+def takes_any_text(asked: Interactive) -> bool:
+    """Whether other answers than its options will do."""
+    return asked.type == "agentPlanAskQuery" or not asked.options
+
+
 def read_choice(asked: Interactive, written: str) -> str:
-    """The value of the option that was named: by its value or key, or by its number from 1.
+    """The option that was named: by its value or key, or by its number from 1; any text where that will do.
 
     Raises:
         ArgumentError: There is no such option.
     """
-    named = {name: option.value for option in asked.options for name in (option.key, option.value)}
-    found = named.get(written) or _by_number(written, [option.value for option in asked.options])
-    if found is None:
+    found = _option(asked.options, written)
+    if found is None and not takes_any_text(asked):
         offered = ", ".join(repr(option.value) for option in asked.options)
         raise ArgumentError(f"{written!r} is none of the options: {offered}")
-    return found
+    return written if found is None else found
 
 
-def _by_number(written: str, values: list[str]) -> str | None:
+def _option(options: list[InteractiveOption], written: str) -> str | None:
+    if any(written in (option.value, option.key) for option in options):
+        return next(option.value for option in options if written in (option.value, option.key))
     number = int(written) if written.isascii() and written.isdigit() else 0
-    return values[number - 1] if 0 < number <= len(values) else None
+    return options[number - 1].value if 0 < number <= len(options) else None
 
 
-def _name(field: FormField) -> str:
-    return field.label or field.key
+def _typed(field: FormField, written: object) -> object:
+    """What was meant by a text."""
+    if field.type == "password" or (field.type in ("input", "textarea") and isinstance(written, int | float)):
+        return str(written)
+    if field.type == "timeRangeSelect" and not isinstance(written, str):
+        return list(map(_moment, as_list(written))) or written
+    if not isinstance(written, str):
+        return as_list(written) or [written] if field.multiple else written
+    if field.type == "timePointSelect":
+        return _moment(written)
+    if field.type in ("select", "ask"):
+        return _option(field.options, written.strip()) or written
+    if field.type == "switch":
+        return {"y": "yes", "n": "no", "是": "yes", "否": "no"}.get(written.strip().lower(), written)
+    if not field.multiple and field.type not in ("timeRangeSelect", "fileSelect"):
+        return written
+    parts = [part.strip() for part in re.split("[,，]", written) if part.strip()]
+    if field.type == "timeRangeSelect":
+        return [_moment(part) for part in parts]
+    return [_option(field.options, part) or part for part in parts]
 
 
-def _refused(field: FormField, written: object, wanted: str) -> ArgumentError:
-    shown = "what was given" if field.type == "password" else repr(written)
-    return ArgumentError(f"{_name(field)} must be {wanted}, not {shown}")
-
-
-def _text(field: FormField, written: object) -> str:
-    if isinstance(written, (dict, list)):
-        raise _refused(field, cast("object", written), "a text")
-    text = str(written)
-    if (field.minLength is not None and len(text) < field.minLength) or (
-        field.maxLength is not None and len(text) > field.maxLength
-    ):
-        raise _refused(field, text, hint(field))
-    return text
-
-
-def _number(field: FormField, written: object) -> float:
-    try:
-        if isinstance(written, bool):
-            raise ValueError
-        number = float(str(written))
-        if number != number or number in (float("inf"), float("-inf")):
-            raise ValueError
-    except ValueError:
-        raise _refused(field, written, hint(field)) from None
-    if (field.min is not None and number < field.min) or (field.max is not None and number > field.max):
-        raise _refused(field, written, hint(field))
-    return int(number) if number.is_integer() else number
-
-
-def _switch(field: FormField, written: object) -> bool:
-    word = str(written).strip().lower()
-    if word not in _YES + _NO:
-        raise _refused(field, written, hint(field))
-    return word in _YES
-
-
-def _select(field: FormField, written: object) -> str:
-    offered = choices(field)
-    named = {name: value for label, value in offered for name in (value, label)}
-    word = str(written).strip()
-    found = named.get(word) or _by_number(word, [value for _, value in offered])
-    if found is None:
-        raise _refused(field, word, f"one of {', '.join(label for label, _ in offered)}")
-    return found
-
-
-def _multiple(field: FormField, written: object) -> list[str]:
-    return list(dict.fromkeys(_select(field, each) for each in _several(written)))
-
-
-def _time(field: FormField, written: object) -> str:
+def _moment(written: object) -> object:
+    """A time as FastGPT's own web page sends it, in UTC; what is no time stays as it is."""
     try:
         when = datetime.fromisoformat(str(written).strip())
     except ValueError:
-        raise _refused(field, written, "a time such as 2026-01-31 or 2026-01-31 15:30") from None
+        return written
     local = when if when.tzinfo else when.astimezone()
     return local.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _range(field: FormField, written: object) -> list[str]:
-    times = _several(written)
-    if len(times) != 2:
-        raise _refused(field, written, hint(field))
-    begin, end = (_time(field, each) for each in times)
-    if begin > end:
-        raise _refused(field, written, "two times, the earlier one first")
-    return [begin, end]
-
-
-def _files(field: FormField, written: object) -> list[Any]:
-    return _several(written)
-
-
-def _json_value(field: FormField, written: object) -> object:
-    if not isinstance(written, str):
-        return written
-    try:
-        _json.loads(written.encode())
-    except ValueError:
-        raise _refused(field, written, "JSON") from None
-    return written
-
-
-def _several(written: object) -> list[Any]:
-    if isinstance(written, str):
-        return [part.strip() for part in re.split(r"[,，]", written) if part.strip()]
-    return list(cast("Iterable[Any]", written)) if isinstance(written, (list, tuple)) else [written]
-
-
-_READERS = {
-    "numberInput": _number,
-    "switch": _switch,
-    "select": _select,
-    "multipleSelect": _multiple,
-    "timePointSelect": _time,
-    "timeRangeSelect": _range,
-    "fileSelect": _files,
-    "JSONEditor": _json_value,
-}

@@ -24,7 +24,7 @@ from fastgpt_client.cli import chat as chat_command
 from fastgpt_client.cli.app import app
 from fastgpt_client.cli.chat import last, questions
 from fastgpt_client.cli.chat.views import LiveView
-from fastgpt_client.local import LocalServer
+from fastgpt_client.local import AppSpec, LocalServer
 
 from ..wire import until
 from .screen import Screen
@@ -56,6 +56,7 @@ CHOICE = {
         "userSelectOptions": [{"key": "a", "value": "Apples [red]"}, {"key": "b", "value": "Pears"}],
     },
 }
+APP = AppSpec("app", variables=({"key": "city", "type": "input"}, {"key": "size", "type": "numberInput"}))
 LONG = "\n".join(["# Long", "", "```text", *[f"line {number}" for number in range(60)], "```", "", "The end."])
 RULES: dict[str, Any] = {
     "rules": [
@@ -82,7 +83,7 @@ RULES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalServer]:
-    with LocalServer(script=RULES, delay=0) as server:
+    with LocalServer(apps=[APP], script=RULES, delay=0) as server:
         yield server
 
 
@@ -170,12 +171,13 @@ def test_files_and_variables_go_along(chat: Chat, client: ChatClient, tmp_path: 
     plan.write_text("Ship on Friday.")
     (tmp_path / "vars.yaml").write_text("city: Oslo\nsize: 3")
     done = chat("Sum it up", "-f", str(plan), "--var", "city=Rome", "--var-file", str(tmp_path / "vars.yaml"), "--json")
-    assert done.exit_code == 0, done.stderr
+    assert (done.exit_code, done.stderr) == (0, "")
     said = client.get_chat_records(chatId=json.loads(done.stdout)["chatId"]).data.list[0]
     assert "my plan.txt" in json.dumps(said.value)
-    done = chat("--var", "a=true", say=f'/file "{plan}"\n/file {plan}\nWhat is in it?\n/vars x=1\n/vars\n')
+    done = chat("--var", "city=true", say=f'/file "{plan}"\n/file {plan}\nWhat is in it?\n/vars size=1\n/vars\nHello\n')
     assert "Goes along with what you say next: my plan.txt, my plan.txt" in done.stderr
-    assert "a = True\nx = 1\n" in done.stderr
+    assert "city = True\nsize = 1\n" in done.stderr
+    assert "Note: the app declares no variable 'other'" in chat("Hello", "--var", "other=1").stderr
     assert "No variables" in chat(say="/vars").stderr
 
 
@@ -235,7 +237,7 @@ def test_answering_in_place(chat: Chat) -> None:
     assert "choose" in done.stdout
     done = chat(say="form\n\nAnn\n12\n\n1\n4321\nRice [hot], 1\n/history\n")
     assert done.exit_code == 0, done.stderr
-    for said in ("Your name is needed", "Age must be a number, at least 18", "PIN must be at least 4 letters"):
+    for said in ("Your name is needed", "field 'age': '12' is less than 18", "PIN must have at least 4 letters"):
         assert said in done.stderr
     assert "2. Rice [hot]" in done.stderr
     assert "(a number, at least 18; empty: 30)" in done.stderr
@@ -277,7 +279,11 @@ def test_answers_that_do_not_fit(chat: Chat, tmp_path: Path) -> None:
         ("form", [], "answers.json has no answer to question 1 of the app ('Who are you?')"),
         ("form", {"other": 1}, "has no answer to question 1"),
         ("form", ["Ann"], "an object of its fields is wanted"),
-        ("form", [{"name": "Ann", "pin": "1"}], "does not answer question 1 of the app ('Who are you?'): PIN must be"),
+        (
+            "form",
+            [{"name": "Ann", "pin": "1"}],
+            "does not answer question 1 of the app ('Who are you?'): PIN must have",
+        ),
         ("choose", ["c"], "none of the options"),
     ):
         answers.write_text(json.dumps(written))
@@ -367,7 +373,7 @@ def test_commands_used_wrongly(chat: Chat, tmp_path: Path) -> None:
         "/rename": "write /rename TITLE",
         f"/save {tmp_path / 'none' / 'x'}": "cannot be written",
         "/vars x": "written as name=value",
-        "/retry": "nothing was said yet",
+        "/retry": "nothing to regenerate",
     }
     done = chat(say="\n".join([*lines, "Hello"]))
     assert done.exit_code == 0

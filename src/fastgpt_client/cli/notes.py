@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
 
-from ..errors import APIConnectionError, APIError, FastGPTError
+from ..errors import APIConnectionError, APIError, FastGPTError, FastGPTWarning
 
 NO_SERVER = """No FastGPT server is configured. Two commands get you one to try:
 
@@ -24,6 +27,19 @@ def complain(error: FastGPTError) -> None:
     notes.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}")
     if isinstance(error, APIConnectionError):
         notes.print("[dim]To try things without FastGPT: fastgpt-client serve[/dim]")
+
+
+@contextmanager
+def warnings_to(tell: Callable[[str], object]) -> Generator[None]:
+    """Have what the SDK warns of told to people, instead of to developers."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        tell(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FastGPTWarning)
+        warnings.showwarning = show
+        yield
 
 
 def advice(error: FastGPTError) -> str:

@@ -12,7 +12,7 @@ from ..errors import ArgumentError, FastGPTError
 from .chat.last import last_chat
 from .chat.talk import checked_file
 from .chat.variables import read_variables
-from .notes import NO_SERVER, complain
+from .notes import NO_SERVER, complain, warnings_to
 
 
 def on_terminal() -> bool:
@@ -50,7 +50,9 @@ def run_tui(
     async def show(known: Mapping[str, object]) -> None:
         async with AsyncChatClient(api_key, base_url, app_id=app, max_retries=1) as client:
             begin_with = last_chat(client._session) if last else chat_id  # pyright: ignore[reportPrivateUsage]
-            await ChatScreenApp(client, begin_with, variables=known, files=files).run_async()
+            screen = ChatScreenApp(client, begin_with, variables=known, files=files)
+            with warnings_to(lambda text: screen.notify(text, severity="warning", markup=False)):
+                await screen.run_async()
 
     try:
         files = [checked_file(path) for path in files]

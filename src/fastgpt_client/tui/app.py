@@ -17,12 +17,13 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Input, Static
 from textual.worker import Worker, WorkerError
 
-from .. import _json
 from ..cli.chat.last import remember
 from ..cli.chat.talk import checked_file
 from ..cli.notes import advice
+from ..conversation.records import open_question
 from ..errors import ArgumentError, FastGPTError, StreamError
 from ..events import Interactive
+from ..models.chat import ChatRecord
 from ..trace import Trace
 from .chat import Answer, Messages, Prompt, Question, Showing
 from .dialogs import ChoiceDialog, ConfirmDialog, FormDialog, TextDialog
@@ -31,8 +32,9 @@ from .search import title_of
 from .sidebar import Sidebar
 
 if TYPE_CHECKING:
+    from .._response import ChatResponse
     from ..clients import AsyncChatClient
-    from ..conversation import AsyncConversation, Content
+    from ..conversation import AsyncConversation, Opening
 
 RECORDS = 100
 """So many of the latest messages of a conversation are shown."""
@@ -77,8 +79,7 @@ class ChatScreenApp(App[None]):
         super().__init__()
         self._client = client
         self._variables = dict(variables or {})
-        self._files = list(files)
-        self._said: Content | None = None
+        self._files: list[str] = list(files)
         self.conversation: AsyncConversation = client.conversation(chatId, variables=self._variables)
         self._begin_with = chatId
         self._busy_line = Static(id="busy", markup=False)
@@ -123,64 +124,69 @@ class ChatScreenApp(App[None]):
         files, self._files = self._files, []
         self._show_files()
         await self.query_one(Messages).add(Question(text, files))
-        content: Content = text
-        try:
-            if files:
-                self._busy("uploading")
-                content = [{"type": "text", "text": text}, *[await self._upload(path) for path in files]]
-            self._said = content
-            await self._run(content)
-        except FastGPTError as error:
-            self._failed(error)
-            if self._said is not content:  # it was not sent
-                self._files = files
-                self._show_files()
-        finally:
-            self._busy("")
+        self._busy("uploading" if files else "…")
+        if not await self._run(self.conversation.stream(text, files=files)):
+            self._files = [*files, *self._files]
+            self._show_files()
 
     @work(exclusive=True, group="run")
-    async def again(self, content: Content) -> None:
+    async def again(self) -> None:
+        """Have the last question answered anew."""
+        self._busy("…")
         try:
-            await self._run(content)
+            reply = await self.conversation.regenerate()
+        except FastGPTError as error:
+            self._failed(error)
+        else:
+            await self._show_records()
+            self.query_one(Nodes).show(Trace.of(reply))
+            await self._go_on(reply.interactive)
+        finally:
+            self._busy("")
+
+    async def _run(self, opening: Opening) -> bool:
+        """Show a run and all that follows from it; whether it began."""
+        try:
+            response = await opening
+        except FastGPTError as error:
+            self._failed(error)
+            return False
+        finally:
+            self._busy("")
+        try:
+            await self._go_on(await self._show(response))
         except FastGPTError as error:
             self._failed(error)
         finally:
             self._busy("")
+        return True
 
-    async def _upload(self, path: str) -> dict[str, Any]:
-        return (await self._client.upload_chat_file(chatId=self.conversation.chatId, file=path)).as_part()
-
-    async def _run(self, content: Content) -> None:
-        self._busy("…")
-        asked = await self._show(content)
+    async def _go_on(self, asked: Interactive | None) -> None:
+        """Answer what the app asks, until it asks nothing more."""
+        remember(self._client._session, self.conversation.chatId)  # pyright: ignore[reportPrivateUsage]
         while asked is not None:
             self._busy("")
             given = await self._ask(asked)
             if given is None:
                 break
             await self.query_one(Messages).add(Question(_shown(asked, given)))
-            text = given if isinstance(given, str) else _json.encode(given).decode()
-            asked = await self._show(text)
-        remember(self._client._session, self.conversation.chatId)  # pyright: ignore[reportPrivateUsage]
+            asked = await self._show(await self.conversation.stream_answer(given))
         sidebar = self.query_one(Sidebar)
         sidebar.texts[self.conversation.chatId] = "\n".join(answer.text for answer in self.query(Answer))
         sidebar.mark_open(self.conversation.chatId)
         sidebar.reload()
 
-    async def _show(self, content: Content) -> Interactive | None:
+    async def _show(self, response: ChatResponse) -> Interactive | None:
         """Show a run; what it asks at its end."""
+        self._busy("…")
         self.query_one(Nodes).show(Trace())
         answer = Answer()
         await self.query_one(Messages).add(answer)
         showing = Showing(answer, self.query_one(Nodes).show, self._busy)
-        conversation = self.conversation
         try:
-            response = await conversation.stream(content)
             reply = await response.ahandle(showing, THROTTLE, citations="number")
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # leaving its stream stops the run
             answer.tell("(stopped)", "failure")
-            with suppress(FastGPTError):
-                await asyncio.shield(conversation.stop())
             raise
         except StreamError as error:
             answer.tell(str(error), "failure")
@@ -231,26 +237,40 @@ class ChatScreenApp(App[None]):
         """Go on with a conversation, or begin one; what still runs in this one is stopped."""
         self._stop()
         self.conversation = self._client.conversation(chatId, variables=self._variables)
-        self._said = None
         self.query_one(Nodes).show(Trace())
         messages = self.query_one(Messages)
         messages.border_title = title or None
-        sidebar = self.query_one(Sidebar)
-        sidebar.mark_open(chatId or "")
-        records: list[Any] = []
-        if chatId is not None:
+        self.query_one(Sidebar).mark_open(chatId or "")
+        asked: Interactive | None = None
+        if chatId is None:
+            await messages.show([])
+        else:
             try:
-                async for record in self._client.iter_chat_records(chatId=chatId):
-                    records.append(record)
-                    if len(records) == RECORDS:
-                        break
+                asked = await self._show_records()
             except FastGPTError as error:
                 self._failed(error)
-        records.reverse()
-        if chatId is not None:
-            sidebar.texts[chatId] = "\n".join(record.text for record in records)
-        await messages.show(records)
         self.query_one(Prompt).focus()
+        if asked is not None and (given := await self._ask(asked)) is not None:
+            self.answer(asked, given)
+
+    @work(exclusive=True, group="run")
+    async def answer(self, asked: Interactive, given: str | dict[str, Any]) -> None:
+        """Answer what the app asked when the conversation was left."""
+        await self.query_one(Messages).add(Question(_shown(asked, given)))
+        await self._run(self.conversation.stream_answer(given))
+
+    async def _show_records(self) -> Interactive | None:
+        """Show what was said in the conversation; what the app still asks."""
+        chatId, records = self.conversation.chatId, list[ChatRecord]()
+        async for record in self._client.iter_chat_records(chatId=chatId):
+            records.append(record)
+            if len(records) == RECORDS:
+                break
+        records.reverse()
+        self.query_one(Sidebar).texts[chatId] = "\n".join(record.text for record in records)
+        await self.query_one(Messages).show(records)
+        raw, _ = open_question(records)
+        return Interactive.from_wire(raw) if raw else None
 
     @work(group="change")
     async def on_sidebar_change(self, event: Sidebar.Change) -> None:
@@ -283,10 +303,8 @@ class ChatScreenApp(App[None]):
     def action_retry(self) -> None:
         if self._at_work("run"):
             self.notify("The app still answers. Escape stops it.", severity="warning")
-        elif self._said is None:
-            self.notify("Nothing was said yet.", severity="warning")
         else:
-            self.again(self._said)
+            self.again()
 
     @work(exclusive=True, group="attach")
     async def action_attach(self) -> None:

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from .. import _json
 from ..errors import ArgumentError
 from ..events import FormField, Interactive
-from ..forms import choices, hint, read_field
+from ..forms import hint, read_field, takes_any_text
 
 
 class Dialog(ModalScreen[Any]):
@@ -46,9 +46,16 @@ class ChoiceDialog(Dialog):
     def __init__(self, asked: Interactive) -> None:
         super().__init__(asked.description or "The app asks")
         self._values = [option.value for option in asked.options]
+        self._any_text = takes_any_text(asked)
 
     def content(self) -> ComposeResult:
         yield OptionList(*(Option(Text(value)) for value in self._values))
+        if self._any_text:
+            yield Input(placeholder="or in your own words")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.value.strip():
+            self.dismiss(event.value.strip())
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._values[event.option_index])
@@ -97,7 +104,8 @@ class FormDialog(Dialog):
         with VerticalScroll(classes="fields", can_focus=False):
             for at, field in enumerate(self._fields):
                 yield Label(f"{field.label or field.key}{' *' if field.required else ''}", markup=False)
-                if about := "; ".join(filter(None, (field.description, hint(field)))):
+                proposed = ", ".join(option.key for option in field.options) if field.type == "ask" else ""
+                if about := "; ".join(filter(None, (field.description, hint(field), proposed))):
                     yield Static(about, classes="about", markup=False)
                 yield field_widget(field, f"field{at}")
                 yield Static(classes="wrong", id=f"wrong{at}", markup=False)
@@ -135,7 +143,7 @@ class FormDialog(Dialog):
 def field_widget(field: FormField, id: str) -> Widget:  # noqa: A002
     """What a field of this kind is filled in with."""
     default = "" if field.defaultValue in (None, []) else field.defaultValue
-    offered = choices(field)
+    offered = [(option.key, option.value) for option in field.options]
     match field.type:
         case "switch":
             return Switch(value=str(default).lower() == "true", id=id)

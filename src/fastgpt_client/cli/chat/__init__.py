@@ -13,11 +13,12 @@ from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from ...clients import ChatClient
 from ...errors import ArgumentError, FastGPTError
 from ...events import Reply
-from ..notes import NO_SERVER, complain, notes
+from ..notes import NO_SERVER, complain, notes, warnings_to
 from ..output import dumped
 from .commands import Commands
 from .last import last_chat
@@ -60,7 +61,7 @@ def run_chat(wanted: Wanted, base_url: str, api_key: str | None, app: str | None
         print(error, file=sys.stderr)
         return 2
     try:
-        with ChatClient(api_key, base_url, app_id=app, max_retries=1) as client:
+        with ChatClient(api_key, base_url, app_id=app, max_retries=1) as client, warnings_to(_warn):
             chat_id = wanted.chat_id
             if wanted.last:
                 chat_id = last_chat(client._session)  # pyright: ignore[reportPrivateUsage]
@@ -71,12 +72,20 @@ def run_chat(wanted: Wanted, base_url: str, api_key: str | None, app: str | None
             talk.files = files
             if wanted.as_json:
                 return _ask_for_machines(talk, str(wanted.question), events=wanted.events)
-            return _ask(talk, wanted.question) if wanted.question is not None else _converse(talk)
+            return (
+                _ask(talk, wanted.question)
+                if wanted.question is not None
+                else _converse(talk, going_on=chat_id is not None)
+            )
     except FastGPTError as error:
         complain(error)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _warn(text: str) -> None:
+    notes.print(f"[yellow]Note[/yellow]: {escape(text)}")
 
 
 def _asker(wanted: Wanted) -> InPlace | Nobody:
@@ -93,11 +102,7 @@ def _view(wanted: Wanted) -> View:
 
 
 def _ask(talk: Talk, question: str) -> int:
-    try:
-        talk.say(question)
-    except KeyboardInterrupt:
-        talk.stop()
-        raise
+    talk.say(question)
     if sys.stdout.isatty():
         notes.print(f"[dim]chatId: {talk.conversation.chatId}[/dim]")
     return 0
@@ -115,13 +120,15 @@ def _ask_for_machines(talk: Talk, question: str, *, events: bool) -> int:
     return code
 
 
-def _converse(talk: Talk) -> int:
+def _converse(talk: Talk, *, going_on: bool) -> int:
     commands = Commands(talk)
     notes.print(f"[dim]Chat {talk.conversation.chatId}. Ctrl-C stops an answer, Ctrl-D leaves, /help tells more.[/dim]")
     with suppress(ImportError):
         import_module("readline")  # lets what is typed be edited, and keeps it
 
     failed = False
+    if going_on:
+        talk.answer_open_question()
     while True:
         try:
             text = _read()
@@ -139,8 +146,7 @@ def _converse(talk: Talk) -> int:
                     return 0
             else:
                 talk.say(text.removeprefix("/") if text.startswith("//") else text)
-        except KeyboardInterrupt:
-            talk.stop()
+        except KeyboardInterrupt:  # leaving its stream stopped the run
             notes.print("\n[dim](stopped)[/dim]")
         except EOFError:
             print("The app asks, and there is nothing more to read.", file=sys.stderr)

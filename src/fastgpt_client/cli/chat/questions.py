@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from ... import _json
 from ...errors import ArgumentError
-from ...forms import choices, hint, read_choice, read_field, read_form
+from ...forms import hint, read_choice, read_field, read_form
 from ..notes import notes
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class InPlace:
 
     def _field(self, field: FormField) -> Any:
         notes.print(f"[bold]{_label(field)}[/bold]{_about(field)}")
-        for number, (label, _) in enumerate(choices(field), 1):
-            notes.print(f"  {number}. {escape(label)}", soft_wrap=True)
+        for number, option in enumerate(field.options, 1):
+            notes.print(f"  {number}. {escape(option.key)}", soft_wrap=True)
         read = read_secret if field.type == "password" else self._read
         return self._again(lambda: read_field(field, read("> ").strip()))
 

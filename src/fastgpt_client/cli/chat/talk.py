@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ... import _json
-from ...errors import ArgumentError, FastGPTError
-from ...events import Reply
+from ...conversation.records import open_question
+from ...errors import ArgumentError
+from ...events import Interactive, Reply
 from .last import remember
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..._response import ChatResponse
     from ...clients import ChatClient
-    from ...conversation import Content, Conversation
+    from ...conversation import Conversation
     from ...models.chat import ChatRecord
     from .questions import Answerer
     from .views import View
@@ -50,7 +50,6 @@ class Talk:
         self.files: list[str] = []
         """To go along with what is said next."""
         self.conversation: Conversation = client.conversation(chatId, variables=variables)
-        self._said: Content | None = None
 
     def begin_new(self) -> None:
         """Leave this conversation, and begin another one."""
@@ -71,19 +70,19 @@ class Talk:
         Raises:
             NodeError: A node failed, and the app said nothing.
         """
-        content: Content = text
-        if self.files:
-            chatId = self.conversation.chatId
-            files = [self.client.upload_chat_file(chatId=chatId, file=path).as_part() for path in self.files]
-            content = [{"type": "text", "text": text}, *files]
-            self.files = []
-        return self._say(content)
+        response = self.conversation.stream(text, files=self.files)
+        self.files = []
+        return self._show(response)
 
     def retry(self) -> Reply:
         """Have the last question answered anew."""
-        if self._said is None:
-            raise ArgumentError("nothing was said yet")
-        return self._say(self._said)
+        return self._finish(self.view.replay(self.conversation.regenerate))
+
+    def answer_open_question(self) -> None:
+        """Answer what the app asked when this conversation was left."""
+        raw, _ = open_question(self.conversation.history(0, 2).data.list)
+        if raw and (given := self.answerer.answer(Interactive.from_wire(raw))) is not None:
+            self._show(self.conversation.stream_answer(given))
 
     def records(self) -> list[ChatRecord]:
         """What was said so far, oldest first."""
@@ -91,24 +90,19 @@ class Talk:
 
     def rename(self, title: str) -> None:
         """Give the conversation a title."""
-        self.client.update_chat_history(chatId=self.conversation.chatId, customTitle=title)
+        self.conversation.rename(title)
 
     def stop(self) -> None:
-        """Stop what the app is busy with; older servers than 4.14.5 notice that nobody listens."""
-        with suppress(FastGPTError):
-            self.conversation.stop()
+        """Stop what the app is busy with (4.14.5+)."""
+        self.conversation.stop()
 
-    def _say(self, content: Content) -> Reply:
-        self._said = content
-        response = self.conversation.stream(content)
+    def _show(self, response: ChatResponse) -> Reply:
         remember(self.client._session, self.conversation.chatId)  # pyright: ignore[reportPrivateUsage]
-        reply = self.view.show(response)
-        while reply.interactive is not None:
-            given = self.answerer.answer(reply.interactive)
-            if given is None:
-                break
-            text = given if isinstance(given, str) else _json.encode(given).decode()
-            reply = self.view.show(self.conversation.stream(text))
+        return self._finish(self.view.show(response))
+
+    def _finish(self, reply: Reply) -> Reply:
+        while reply.interactive is not None and (given := self.answerer.answer(reply.interactive)) is not None:
+            reply = self.view.show(self.conversation.stream_answer(given))
         if reply.error is not None and not reply.text and reply.interactive is None:
             reply.error.reply = reply
             raise reply.error

@@ -21,6 +21,8 @@ from .blocks import Blocks
 from .nodes import node_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..._response import ChatResponse
     from ...errors import FastGPTError
     from ...events import Reply, StreamEvent
@@ -40,6 +42,20 @@ class View(ChatHandler):
         self.begin()
         try:
             reply = response.handle(self, citations="number")
+        finally:
+            self.end()
+        self.after(reply)
+        return reply
+
+    def replay(self, run: Callable[[], Reply]) -> Reply:
+        """Show a run that is told as a whole, at its end."""
+        self.begin()
+        try:
+            reply = run()
+            if self.trace is not None:
+                self.trace = Trace.of(reply)
+            self.on_thinking(reply.reasoning)
+            self.on_answer(numbered(reply.text))
         finally:
             self.end()
         self.after(reply)
@@ -214,6 +230,11 @@ class Answer:
         for line in lines[filled[0] : filled[-1] + 1] if filled else []:
             yield from line
             yield Segment.line()
+
+
+def numbered(text: str) -> str:
+    """The text with numbers for the marks of citations."""
+    return footnotes(text)[0]
 
 
 def sources(reply: Reply) -> list[str]:

@@ -255,6 +255,13 @@ def test_nobody_is_there_to_answer(chat: Chat) -> None:
     assert "--answers FILE" in done.stderr
 
 
+def test_a_question_that_was_left_open(chat: Chat) -> None:
+    assert "Which?" in chat("choose").stderr
+    done = chat("--last", say="2\n")
+    assert "Which?" in done.stderr
+    assert "choose" in done.stdout
+
+
 def form_of(client: ChatClient, done: Result) -> dict[str, object]:
     records = client.get_chat_records(chatId=json.loads(done.stdout)["chatId"]).data.list
     values = [item["interactive"]["params"] for item in records[-1].value if "interactive" in item]

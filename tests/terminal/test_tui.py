@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import Collapsible, Input, Markdown, OptionList, Static
 from typer.testing import CliRunner
 
-from fastgpt_client import AsyncChatClient, ChatClient, FormField
+from fastgpt_client import AsyncChatClient, ChatClient, FormField, Interactive, InteractiveOption
 from fastgpt_client.cli import tui as tui_command
 from fastgpt_client.cli.app import app
 from fastgpt_client.cli.chat import last
@@ -168,14 +168,16 @@ async def test_stopping(pilot: Pilot[None]) -> None:
 @on_screen
 async def test_retrying_and_copying(pilot: Pilot[None]) -> None:
     await pilot.press("ctrl+r", "f4")
-    assert len(pilot.app._notifications) == 2
+    await until(pilot, lambda: len(pilot.app._notifications) == 2)
     await say(pilot, "Which colour?")
     await until(pilot, lambda: idle(pilot) and text_of(pilot, ".sources"))
     await pilot.press("f4")
     assert pilot.app.clipboard == "# Colours\n\nBlue[1] and **red**[2]."
+    before = pilot.app.query_one(Answer)
     await pilot.press("ctrl+r")
-    await until(pilot, lambda: idle(pilot) and text_of(pilot, ".sources").count("[1]") >= 1 and answers(pilot)[-1])
-    assert answers(pilot)[-1] == "# Colours\n\nBlue[1] and **red**[2]."
+    await until(pilot, lambda: pilot.app.query(Answer) and pilot.app.query_one(Answer) is not before and idle(pilot))
+    assert questions(pilot) == ["Which colour?"]
+    assert answers(pilot) == ["# Colours\n\nBlue[1] and **red**[2]."]
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,7 @@ async def test_a_form(pilot: Pilot[None]) -> None:
     await pilot.press("A", "n", "n", "enter", "x", "ctrl+s")
     screen = pilot.app.screen
     wrong = [str(each.render()) for each in screen.query(".wrong").results(Static)]
-    assert wrong == ["", "Age must be a number, at least 18, not 'x'", "PIN is needed", ""]
+    assert wrong == ["", "field 'age': 'x' is no number", "PIN is needed", ""]
     screen.query_one("#field1", Input).value = "41"
     screen.query_one("#field2", Input).value = "geheim"
     assert "geheim" not in str(screen.query_one("#field2", Input).render())
@@ -286,8 +288,6 @@ async def test_a_dialog_may_be_left(pilot: Pilot[None]) -> None:
 
 
 def test_what_else_may_be_asked(server: LocalServer) -> None:
-    from fastgpt_client import Interactive
-
     async def whole() -> None:
         async with opened(server) as pilot:
             screen: Any = pilot.app
@@ -322,6 +322,30 @@ def test_every_kind_of_field() -> None:
         assert asyncio.run(filled_in(field)) == value
     assert widget_value(Static()) is None
     assert isinstance(field_widget(FormField(type="password"), "x"), Input)
+
+
+def test_a_question_that_was_left_open(server: LocalServer, client: ChatClient) -> None:
+    conversation = client.conversation()
+    conversation.send("choose")
+
+    async def whole() -> None:
+        async with opened(server, conversation.chatId) as pilot:
+            await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
+            await pilot.press("enter")
+            await until(pilot, lambda: answers(pilot) and idle(pilot))
+            assert questions(pilot) == ["choose", "Apples [red]"]
+
+    asyncio.run(whole())
+
+
+@on_screen
+async def test_an_agent_proposes(pilot: Pilot[None]) -> None:
+    screen: Any = pilot.app
+    asked = Interactive(type="agentPlanAskQuery", options=[InteractiveOption(key="a", value="A")])
+    asking = screen.run_worker(screen._ask(asked))
+    await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
+    await pilot.press("tab", "enter", "B", "enter")
+    assert await asking.wait() == "B"
 
 
 # Conversations -------------------------------------------------------------------------------------------------------

@@ -191,8 +191,6 @@ class ChatScreenApp(App[None]):
         except StreamError as error:
             answer.tell(str(error), "failure")
             raise
-        finally:
-            await showing.close()
         if not reply.text and not reply.reasoning and reply.error is None:
             await answer.remove()
         return reply.interactive

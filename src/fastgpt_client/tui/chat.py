@@ -11,17 +11,17 @@ from textual.containers import Vertical, VerticalScroll
 from textual.events import Key
 from textual.message import Message
 from textual.widgets import Collapsible, Markdown, Static, TextArea
-from textual.widgets.markdown import MarkdownStream
 
-from ..citations import strip_citations
-from ..cli.chat.views import sources
+from .. import _json
+from ..cli.chat.views import numbered, sources
+from ..events import Citation, NodeResponse, Reply, find_citations
 from ..handlers import ChatHandler
 from ..trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..events import Reply, StreamEvent
+    from ..events import StreamEvent
     from ..models.chat import ChatRecord
 
 
@@ -69,18 +69,20 @@ class Question(Static):
 class Answer(Vertical):
     """What the app said: thinking, answer, and where it comes from."""
 
-    def __init__(self, text: str = "", thinking: str = "") -> None:
+    def __init__(self, text: str = "", *, sources: Sequence[str] = ()) -> None:
         super().__init__(classes="answer")
         self.text = text
-        self._thinking_text = thinking
-        self.thinking: Markdown = Markdown(thinking)
+        self.thinking: Markdown = Markdown()
         self.body: Markdown = Markdown(text)
+        self._sources = "\n".join(sources)
 
     def compose(self) -> ComposeResult:
         with Collapsible(title="Thinking", classes="thinking") as thinking:
-            thinking.display = bool(self._thinking_text)
+            thinking.display = False
             yield self.thinking
         yield self.body
+        if self._sources:
+            yield Static(self._sources, classes="sources", markup=False)
 
     def tell(self, text: str, classes: str) -> None:
         """Put a text under the answer: ``sources``, or a ``failure``."""
@@ -110,7 +112,12 @@ class Messages(VerticalScroll):
 
 
 def _message(record: ChatRecord) -> Question | Answer:
-    return Question(record.text) if record.obj == "Human" else Answer(strip_citations(record.text))
+    if record.obj == "Human":
+        return Question(record.text)
+    nodes = [NodeResponse.from_wire(node) for node in record.responseData]
+    found: list[Citation] = [_json.fit(quote, Citation) for quote in record.totalQuoteList]
+    reply = Reply(text=record.text, citations=[*find_citations(nodes), *found])
+    return Answer(numbered(record.text), sources=sources(reply))
 
 
 class Showing(ChatHandler):
@@ -121,8 +128,6 @@ class Showing(ChatHandler):
         self._told = told
         self._busy = busy
         self._trace = Trace()
-        self._body: MarkdownStream = Markdown.get_stream(answer.body)
-        self._thinking: MarkdownStream = Markdown.get_stream(answer.thinking)
 
     def on_event(self, event: StreamEvent) -> None:
         before = str(self._trace)
@@ -136,19 +141,14 @@ class Showing(ChatHandler):
     async def on_thinking(self, text: str) -> None:
         self._answer.query_one(Collapsible).display = True
         self._busy("thinking")
-        await self._thinking.write(text)
+        await self._answer.thinking.append(text)
 
     async def on_answer(self, text: str) -> None:
         self._busy("answering")
         self._answer.text += text
-        await self._body.write(text)
+        await self._answer.body.append(text)
 
     def on_done(self, reply: Reply) -> None:
         self._answer.tell("\n".join(sources(reply)), "sources")
         if reply.error is not None:
             self._answer.tell(str(reply.error), "failure")
-
-    async def close(self) -> None:
-        """Show what was not shown yet, however the run ended."""
-        await self._thinking.stop()
-        await self._body.stop()

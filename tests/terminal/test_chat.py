@@ -19,11 +19,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from fastgpt_client import ChatClient
+from fastgpt_client import ChatClient, Reply
 from fastgpt_client.cli import chat as chat_command
 from fastgpt_client.cli.app import app
 from fastgpt_client.cli.chat import last, questions
 from fastgpt_client.cli.chat.views import LiveView
+from fastgpt_client.cli.output import dumped
 from fastgpt_client.local import AppSpec, LocalServer
 
 from ..wire import until
@@ -77,6 +78,7 @@ RULES: dict[str, Any] = {
         {"match": "cut", "pieces": ["one ", "two "], "cut": 1},
         {"match": "slow", "pieces": ["one ", "two ", "three"], "delay": 1},
         {"match": "long", "reply": LONG},
+        {"match": "tool", "tools": [{"name": "Search", "functionName": "search", "response": "found"}], "reply": "So."},
     ]
 }
 
@@ -257,6 +259,7 @@ def test_nobody_is_there_to_answer(chat: Chat) -> None:
 
 def test_a_question_that_was_left_open(chat: Chat) -> None:
     assert "Which?" in chat("choose").stderr
+    assert chat("--last", say="").exit_code == 1  # there is nobody to answer
     done = chat("--last", say="2\n")
     assert "Which?" in done.stderr
     assert "choose" in done.stdout
@@ -348,6 +351,10 @@ def test_failures_as_objects(chat: Chat) -> None:
     assert (told["text"], told["error"]["type"]) == ("one ", "StreamError")
 
 
+def test_a_half_of_an_emoji() -> None:
+    assert dumped({"text": "\ud83d", "reply": Reply(text="\ud83d").text}) == '{"text": "\\ud83d", "reply": "\\ud83d"}'
+
+
 # Commands ------------------------------------------------------------------------------------------------------------
 
 
@@ -411,6 +418,34 @@ def test_a_long_answer_leaves_every_line_once(client: ChatClient, height: int) -
     screen = shown(client, "long", height=height)
     assert [line.strip() for line in screen.lines if "line" in line] == [f"line {number}" for number in range(60)]
     assert screen.text.endswith("The end.")
+
+
+def test_nodes_inside_others(client: ChatClient) -> None:
+    text = shown(client, "tool", trace=True).text
+    assert re.search(r"└── ✓ Agent.*\n    └── ✓ Search", text), text
+
+
+def test_the_command_on_a_terminal(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    wanted = chat_command.Wanted(question="Which colour?", variables=["other=1"])
+    assert chat_command.run_chat(wanted, server.base_url, server.api_key, None, configured=True) == 0
+    shown = capsys.readouterr()
+    assert "Colours" in shown.out
+    assert "declares no variable" in shown.err
+    assert re.search(r"chatId: \w{24}", shown.err)
+
+
+def test_retrying_on_a_terminal(client: ChatClient) -> None:
+    screen, written = Screen(30), io.StringIO()
+    console = Console(file=written, force_terminal=True, width=60, height=30, highlight=False, _environ={})
+    conversation = client.conversation()
+    conversation.send("Which colour?")
+    LiveView(console, trace=True, thinking=True).replay(conversation.regenerate)
+    screen.feed(written.getvalue())
+    assert "I look it up.\n\nColours\n\nBlue[1] and red[2]." in screen.text
+    assert "✓ Dataset search" in screen.text
 
 
 def test_a_narrow_terminal(client: ChatClient) -> None:

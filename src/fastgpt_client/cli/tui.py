@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..clients import AsyncChatClient
-from ..errors import ArgumentError, FastGPTError
+from ..errors import ArgumentError
 from .chat.last import last_chat
 from .chat.talk import checked_file
 from .chat.variables import read_variables
-from .notes import NO_SERVER, complain, warnings_to
+from .notes import NO_SERVER, warnings_to
 
 
 def on_terminal() -> bool:
@@ -60,7 +60,4 @@ def run_tui(
     except ArgumentError as error:
         print(error, file=sys.stderr)
         return 2
-    except FastGPTError as error:
-        complain(error)
-        return 1
     return 0

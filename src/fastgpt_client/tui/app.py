@@ -25,7 +25,7 @@ from ..errors import ArgumentError, FastGPTError, StreamError
 from ..events import Interactive
 from ..models.chat import ChatRecord
 from ..trace import Trace
-from .chat import Answer, Messages, Prompt, Question, Showing
+from .chat import Answer, Messages, Prompt, Question, Showing, answer_of
 from .dialogs import ChoiceDialog, ConfirmDialog, FormDialog, TextDialog
 from .nodes import Nodes
 from .search import title_of
@@ -139,6 +139,10 @@ class ChatScreenApp(App[None]):
             self._failed(error)
         else:
             await self._show_records()
+            messages = self.query_one(Messages)
+            if (known := messages.last_answer) is not None:  # the reply tells more than its record
+                await known.remove()
+            await messages.add(answer_of(reply))
             self.query_one(Nodes).show(Trace.of(reply))
             await self._go_on(reply.interactive)
         finally:
@@ -343,7 +347,8 @@ class ChatScreenApp(App[None]):
 
     def _show_files(self) -> None:
         names = ", ".join(Path(path).name for path in self._files)
-        self._files_line.update(f"📎 {names}" if names else "")
+        self._files_line.update(f"📎 {names}")
+        self._files_line.display = bool(names)
 
 
 def _shown(asked: Interactive, given: str | dict[str, Any]) -> str:

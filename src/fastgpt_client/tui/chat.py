@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widgets import Collapsible, Markdown, Static, TextArea
 
 from .. import _json
+from ..citations import strip_citations
 from ..cli.chat.views import numbered, sources
 from ..events import Citation, NodeResponse, Reply, find_citations
 from ..handlers import ChatHandler
@@ -69,16 +70,17 @@ class Question(Static):
 class Answer(Vertical):
     """What the app said: thinking, answer, and where it comes from."""
 
-    def __init__(self, text: str = "", *, sources: Sequence[str] = ()) -> None:
+    def __init__(self, text: str = "", thinking: str = "", sources: Sequence[str] = ()) -> None:
         super().__init__(classes="answer")
         self.text = text
-        self.thinking: Markdown = Markdown()
+        self._thought = bool(thinking)
+        self.thinking: Markdown = Markdown(thinking)
         self.body: Markdown = Markdown(text)
         self._sources = "\n".join(sources)
 
     def compose(self) -> ComposeResult:
         with Collapsible(title="Thinking", classes="thinking") as thinking:
-            thinking.display = False
+            thinking.display = self._thought
             yield self.thinking
         yield self.body
         if self._sources:
@@ -116,8 +118,14 @@ def _message(record: ChatRecord) -> Question | Answer:
         return Question(record.text)
     nodes = [NodeResponse.from_wire(node) for node in record.responseData]
     found: list[Citation] = [_json.fit(quote, Citation) for quote in record.totalQuoteList]
-    reply = Reply(text=record.text, citations=[*find_citations(nodes), *found])
-    return Answer(numbered(record.text), sources=sources(reply))
+    return answer_of(Reply(text=record.text, citations=[*find_citations(nodes), *found]))
+
+
+def answer_of(reply: Reply) -> Answer:
+    """An answer that is there as a whole; marks of chunks of which nothing is known are left out."""
+    if not reply.citations:
+        return Answer(strip_citations(reply.text), reply.reasoning)
+    return Answer(numbered(reply.text), reply.reasoning, sources(reply))
 
 
 class Showing(ChatHandler):

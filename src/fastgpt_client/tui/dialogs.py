@@ -84,8 +84,8 @@ class ConfirmDialog(Dialog):
 
     def content(self) -> ComposeResult:
         with Horizontal(classes="buttons"):
-            yield Button(self._yes, variant="error", id="yes")
-            yield Button("Cancel", id="no")
+            yield Button(self._yes, variant="error", id="yes", compact=True)
+            yield Button("Cancel", id="no", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes" or None)
@@ -103,15 +103,19 @@ class FormDialog(Dialog):
     def content(self) -> ComposeResult:
         with VerticalScroll(classes="fields", can_focus=False):
             for at, field in enumerate(self._fields):
-                yield Label(f"{field.label or field.key}{' *' if field.required else ''}", markup=False)
                 proposed = ", ".join(option.key for option in field.options) if field.type == "ask" else ""
-                if about := "; ".join(filter(None, (field.description, hint(field), proposed))):
-                    yield Static(about, classes="about", markup=False)
-                yield field_widget(field, f"field{at}")
-                yield Static(classes="wrong", id=f"wrong{at}", markup=False)
+                about = "; ".join(filter(None, (field.description, hint(field), proposed)))
+                with Vertical(classes="field"):
+                    yield Label(f"{field.label or field.key}{' *' if field.required else ''}", markup=False)
+                    if about:
+                        yield Static(about, classes="about", markup=False)
+                    yield field_widget(field, f"field{at}")
+                    wrong = Static(classes="wrong", id=f"wrong{at}", markup=False)
+                    wrong.display = False
+                    yield wrong
         with Horizontal(classes="buttons"):
-            yield Button("Send", variant="primary", id="send")
-            yield Button("Cancel", id="cancel")
+            yield Button("Send (Ctrl-S)", variant="primary", id="send", compact=True)
+            yield Button("Cancel", id="cancel", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         if event.button.id == "send":
@@ -130,9 +134,10 @@ class FormDialog(Dialog):
             widget, told = self.query_one(f"#field{at}"), self.query_one(f"#wrong{at}", Static)
             try:
                 values[field.key] = read_field(field, widget_value(widget))
-                told.update("")
+                told.display = False
             except ArgumentError as error:
                 told.update(str(error))
+                told.display = True
                 wrong.append(widget)
         if wrong:
             wrong[0].focus()

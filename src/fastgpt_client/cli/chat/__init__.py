@@ -128,7 +128,10 @@ def _converse(talk: Talk, *, going_on: bool) -> int:
 
     failed = False
     if going_on:
-        talk.answer_open_question()
+        try:
+            talk.answer_open_question()
+        except EOFError:
+            return _nothing_to_read()
     while True:
         try:
             text = _read()
@@ -149,11 +152,15 @@ def _converse(talk: Talk, *, going_on: bool) -> int:
         except KeyboardInterrupt:  # leaving its stream stopped the run
             notes.print("\n[dim](stopped)[/dim]")
         except EOFError:
-            print("The app asks, and there is nothing more to read.", file=sys.stderr)
-            return 1
+            return _nothing_to_read()
         except FastGPTError as error:
             complain(error)
             failed = True
+
+
+def _nothing_to_read() -> int:
+    print("The app asks, and there is nothing more to read.", file=sys.stderr)
+    return 1
 
 
 def _read() -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .conversation import ConversationStore
     from .conversation.attachments import UploadMode
-    from .conversation.turns import ConversationOptions
+    from .conversation.core import ConversationOptions
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 

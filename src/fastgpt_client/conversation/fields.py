@@ -24,10 +24,9 @@ class UnfitError(Exception):
 
 def declared(spec: JSON) -> FormField:
     """A variable of ``chatConfig.variables``, or an input of ``pluginInputs``, as a field."""
-    kinds = as_list(spec.get("renderTypeList"))
-    chosen = spec.get("selectedTypeIndex")
-    kind = kinds[chosen if isinstance(chosen, int) and chosen < len(kinds) else 0] if kinds else "custom"
-    options = spec.get("list") or [
+    kinds, at = as_list(spec.get("renderTypeList")), spec.get("selectedTypeIndex")
+    kind = kinds[at if isinstance(at, int) and at < len(kinds) else 0] if kinds else "custom"
+    options: object = spec.get("list") or [
         {"label": each.get("value"), **each} for each in map(as_object, as_list(spec.get("enums")))
     ]
     named = {"type": kind, **spec, "list": options}
@@ -40,7 +39,7 @@ def declared(spec: JSON) -> FormField:
 
 def missing(value: object) -> bool:
     """Whether this is as good as no value."""
-    return value is None or (isinstance(value, (str, list, tuple)) and len(value) == 0)
+    return value in (None, "", [], ())
 
 
 def fitting(what: str, field: FormField, value: object) -> object:

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
 
 from .. import _json
 from ..errors import ArgumentError
@@ -43,8 +43,7 @@ class ConversationStore(Protocol):
 
 class _Clock:
     def __init__(self, reset: Reset, clock: Callable[[], float]) -> None:
-        given: object = reset
-        if given not in (None, "daily") and not isinstance(given, datetime.timedelta):
+        if reset not in (None, "daily") and not isinstance(cast("object", reset), datetime.timedelta):
             raise ArgumentError(f'reset must be "daily", a timedelta or None, not {reset!r}')
         self._reset: Reset = reset
         self.now: Callable[[], float] = clock

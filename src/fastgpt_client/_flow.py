@@ -57,7 +57,7 @@ class Sleep(msgspec.Struct, frozen=True):
 
 
 class Collect(msgspec.Struct, frozen=True):
-    """The reply of this run. The outcome is a :class:`~fastgpt_client.Reply`, or a :class:`StreamError` (not raised)."""
+    """The reply of this run. The outcome is a :class:`~fastgpt_client.Reply`, or a StreamError (not raised)."""
 
     response: ChatResponse
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .conversation import ConversationStore
     from .conversation.attachments import UploadMode
-    from .conversation.turns import ConversationOptions
+    from .conversation.core import ConversationOptions
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
@@ -216,7 +216,8 @@ class ChatClient(OneCall[SyncIO], _SyncClient):
             >>> store = SQLiteStore("chats.db", reset="daily")
             >>> print(client.conversation_for("ann", store).send("Hello!").text)
         """
-        made = Conversation(self, **{"customUid": user, **options})
+        options.setdefault("customUid", user)
+        made = Conversation(self, **options)
         made.bind(store, user)
         return made
 
@@ -292,7 +293,8 @@ class AsyncChatClient(OneCall[AsyncIO], _AsyncClient):
             >>> conversation = await client.conversation_for("ann", store)
             >>> print((await conversation.send("Hello!")).text)
         """
-        made = AsyncConversation(self, **{"customUid": user, **options})
+        options.setdefault("customUid", user)
+        made = AsyncConversation(self, **options)
         await made.bind(store, user)
         return made
 

@@ -98,7 +98,7 @@ class FormField(Payload):
     @property
     def options(self) -> Rows[InteractiveOption]:
         """What can be chosen: ``key`` is what is shown, ``value`` what is sent."""
-        rows = [each for each in as_list(self.list) if isinstance(each, dict)]
+        rows = filter(None, map(as_object, as_list(self.list)))
         return [InteractiveOption(str(each.get("label", each.get("value"))), str(each.get("value"))) for each in rows]
 
     @property
@@ -137,7 +137,7 @@ class Interactive(Payload):
         return cls(
             type=str(asking.get("type", "")),
             description=str(fields.get("description") or fields.get("content") or ""),
-            options=[_option(each) for each in options if isinstance(each, (str, dict))],
+            options=[_option(each) for each in options if each and (isinstance(each, str) or as_object(each))],
             fields=form or [_question(number, question) for number, question in questions],
             askId=str(asking.get("askId") or ""),
             raw=payload,

@@ -45,6 +45,13 @@ def test_marks_of_citations(serve: Callable[..., Api], version: int, detail: boo
     assert kept == whole, "records keep the marks"
 
 
+def test_the_beginning_of_a_mark_is_said_when_the_run_breaks(serve: Callable[..., Api]) -> None:
+    api = serve(script=[{"reply": "see [12", "piece_size": 3, "stream_error": {"message": "gone"}}])
+    events = api.stream("x", 2, detail=True)
+    assert text_of(events) == "see [12"
+    assert events[-1] == ("error", {"message": "gone"})
+
+
 def test_quotes_that_are_not_there() -> None:
     for quotes in ([], None, [{"q": "one"}]):
         with pytest.raises(ValueError, match="rule 1: reply cites a quote that the rule does not have"):

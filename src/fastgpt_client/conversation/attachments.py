@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from .._files import Upload
 from .._flow import Contents, Flow
-from .._json import as_list
+from .._json import as_list, as_object
 from ..errors import ArgumentError
 from ..models.chat import UploadedFile
 
@@ -101,8 +101,7 @@ def is_url(file: object) -> bool:
 
 def url_of(part: Mapping[str, object]) -> str:
     """Where the file of a part is."""
-    inner = part.get("image_url")
-    return str(inner["url"] if isinstance(inner, Mapping) else part.get("url", ""))
+    return str(as_object(part.get("image_url")).get("url") or part.get("url", ""))
 
 
 def _url_part(url: str) -> Mapping[str, object]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ..models._base import JSON
     from ..models.chat import ChatRecord
     from .attachments import File
+    from .core import Content
     from .interactive import Answer
-    from .turns import Content
 
 
 class Conversation(Turns[SyncIO]):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from .._json import as_list, fit
+from .._json import as_list, as_object, fit
 from ..errors import ArgumentError
 from ..events import FormField
 from .attachments import File
@@ -24,10 +24,11 @@ class UnfitError(Exception):
 
 def declared(spec: JSON) -> FormField:
     """A variable of ``chatConfig.variables``, or an input of ``pluginInputs``, as a field."""
-    kinds = as_list(spec.get("renderTypeList"))
-    chosen = spec.get("selectedTypeIndex")
-    kind = kinds[chosen if isinstance(chosen, int) and chosen < len(kinds) else 0] if kinds else "custom"
-    options = spec.get("list") or [{"label": each.get("value"), **each} for each in as_list(spec.get("enums"))]
+    kinds, at = as_list(spec.get("renderTypeList")), spec.get("selectedTypeIndex")
+    kind = kinds[at if isinstance(at, int) and at < len(kinds) else 0] if kinds else "custom"
+    options: object = spec.get("list") or [
+        {"label": each.get("value"), **each} for each in map(as_object, as_list(spec.get("enums")))
+    ]
     named = {"type": kind, **spec, "list": options}
     if "maxLength" not in spec and "maxLen" in spec:
         named["maxLength"] = spec["maxLen"]
@@ -38,7 +39,7 @@ def declared(spec: JSON) -> FormField:
 
 def missing(value: object) -> bool:
     """Whether this is as good as no value."""
-    return value is None or (isinstance(value, (str, list, tuple)) and len(value) == 0)
+    return value in (None, "", [], ())
 
 
 def fitting(what: str, field: FormField, value: object) -> object:
@@ -132,7 +133,7 @@ def _times(field: FormField, value: object) -> list[str]:
 
 
 def _files(field: FormField, value: object) -> list[File]:
-    files = cast("list[File]", list(value) if isinstance(value, (list, tuple)) else [value])
+    files = list(cast("Sequence[File]", value)) if isinstance(value, (list, tuple)) else [cast("File", value)]
     if field.maxFiles and len(files) > field.maxFiles:
         raise UnfitError(f"are {len(files)} files, more than {field.maxFiles} (maxFiles)")
     return files
@@ -141,7 +142,7 @@ def _files(field: FormField, value: object) -> list[File]:
 def _object(field: FormField, value: object) -> object:
     if not isinstance(value, (Mapping, str)):
         raise UnfitError("is no object")
-    return value
+    return cast("object", value)
 
 
 def _list(field: FormField, value: object) -> list[object]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GENERATING, FAILED = 0, 2  # FastGPT's chatGenerateStatus (4.15+)
 GATEWAYS = (502, 503, 504, 524)
+RETRIES = 3  # of what asks for the answer, whatever the client does otherwise: its connections just broke
 GRACE = 3.0  # seconds in which a run shows that was taken, if it was
 
 
@@ -66,11 +67,18 @@ def stored_answer(
     started, pause = time.monotonic(), 0.25
     until = started + grace
     while True:
-        init = yield from chat.get_chat_init(appId, chatId)
+        init = yield from chat.get_chat_init(appId, chatId, max_retries=RETRIES)
         status = init.data.chatGenerateStatus
         record = (yield from _record(chat, appId, chatId, dataId)) if status != GENERATING else None
-        if record is not None and (not answering or _answered(record)):
-            nodes = (yield from chat.get_record_detail(appId, chatId, dataId)).data
+        if answering and record is not None and not _answered(record):
+            record = None
+        nodes: list[JSON] = []
+        if record is not None:
+            nodes = (yield from chat.get_record_detail(appId, chatId, dataId, max_retries=RETRIES)).data
+            if status is None and not record.value:
+                # Before 4.15 nothing says that a run goes on. This one may have ended between the two questions.
+                record = (yield from _record(chat, appId, chatId, dataId)) if nodes else None
+        if record is not None:
             more = {} if record.durationSeconds is None else {"durationSeconds": record.durationSeconds}
             variables = as_object(init.data.variables)
             completion = stored_completion(as_list(record.value), nodes, newVariables=variables, **more)
@@ -87,7 +95,7 @@ def stored_answer(
 
 
 def _record(chat: ChatApi[FlowIO], appId: str | None, chatId: str, dataId: str) -> Flow[ChatRecord | None]:
-    latest = (yield from chat.get_chat_records(appId, chatId, 0, 10)).data.list
+    latest = (yield from chat.get_chat_records(appId, chatId, 0, 10, max_retries=RETRIES)).data.list
     return next((each for each in latest if each.obj == "AI" and each.dataId == dataId), None)
 
 

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
 
 from .. import _json
 from ..errors import ArgumentError
@@ -16,7 +16,7 @@ from ..models._base import JSON
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 Reset: TypeAlias = Literal["daily"] | datetime.timedelta | None
 """When a user gets a new conversation: the day after it began (local time), after so long without a turn, or never."""
@@ -43,7 +43,7 @@ class ConversationStore(Protocol):
 
 class _Clock:
     def __init__(self, reset: Reset, clock: Callable[[], float]) -> None:
-        if reset is not None and reset != "daily" and not isinstance(reset, datetime.timedelta):
+        if reset not in (None, "daily") and not isinstance(cast("object", reset), datetime.timedelta):
             raise ArgumentError(f'reset must be "daily", a timedelta or None, not {reset!r}')
         self._reset: Reset = reset
         self.now: Callable[[], float] = clock
@@ -143,7 +143,7 @@ class SQLiteStore:
             db.execute("UPDATE conversations SET state = ?, used = ? WHERE user = ? AND chatId = ?", values)
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Generator[sqlite3.Connection]:
         """A connection for one use: nothing to share between threads, or to lose in a fork."""
         import sqlite3
 

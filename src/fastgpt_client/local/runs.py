@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .script import CutError, StreamFailureError
 from .store import DONE, FAILED, Store
 from .wire import seconds
-from .workflow import Step, Turn, steps
+from .workflow import Step, Turn, node, steps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -93,7 +93,8 @@ class Run:
                 self.log.append(step)
                 self._tell()
         except CutError:
-            self.cut = True
+            self.cut = True  # the model's answer ends with its connection, and its node says so
+            self.nodes.append(node("AI Chat", "chatNode", "ai", started, finishReason="close"))
         except StreamFailureError as exc:
             self.failure = exc.payload
         except asyncio.CancelledError:

@@ -58,7 +58,7 @@ CHOICE = {
     },
 }
 APP = AppSpec("app", variables=({"key": "city", "type": "input"}, {"key": "size", "type": "numberInput"}))
-LONG = "\n".join(["# Long", "", "```text", *[f"line {number}" for number in range(60)], "```", "", "The end."])
+LONG = "\n".join(["## Long", "", "```text", *[f"line {number}" for number in range(60)], "```", "", "The end."])
 RULES: dict[str, Any] = {
     "rules": [
         {
@@ -77,7 +77,7 @@ RULES: dict[str, Any] = {
         {"match": "broken", "error": "terminated"},
         {"match": "cut", "pieces": ["one ", "two "], "cut": 1},
         {"match": "slow", "pieces": ["one ", "two ", "three"], "delay": 1},
-        {"match": "long", "reply": LONG},
+        {"match": "long", "reply": LONG, "piece_size": 3, "delay": 0.003},
         {"match": "tool", "tools": [{"name": "Search", "functionName": "search", "response": "found"}], "reply": "So."},
     ]
 }

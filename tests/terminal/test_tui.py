@@ -414,6 +414,28 @@ def test_renaming_pinning_and_deleting(server: LocalServer, client: ChatClient) 
     assert [chat.chatId for chat in client.iter_chat_histories()] == [chatIds[1]]
 
 
+@on_screen
+async def test_there_is_nothing_to_change(pilot: Pilot[None]) -> None:
+    pilot.app.query_one("#chats").focus()
+    await pilot.press("f2", "f3", "delete")
+    assert len(pilot.app.screen_stack) == 1
+
+
+def test_only_the_latest_messages_are_shown(
+    server: LocalServer, client: ChatClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = client.conversation()
+    for number in range(3):
+        conversation.send(f"Question {number}")
+    monkeypatch.setattr("fastgpt_client.tui.app.RECORDS", 4)
+
+    async def whole() -> None:
+        async with opened(server, conversation.chatId) as pilot:
+            await until(pilot, lambda: questions(pilot) == ["Question 1", "Question 2"])
+
+    asyncio.run(whole())
+
+
 def test_changes_may_fail(server: LocalServer, client: ChatClient) -> None:
     [chatId] = filled(client, 1)
 
@@ -424,9 +446,13 @@ def test_changes_may_fail(server: LocalServer, client: ChatClient) -> None:
             chats = pilot.app.query_one("#chats", OptionList)
             chats.focus()
             chats.highlighted = 0
-            await pilot.press("f3", "enter")
-            await until(pilot, lambda: len(pilot.app._notifications) >= 2)
-            assert "Is the server running?" in next(iter(pilot.app._notifications)).message
+            for key in ("f3", "ctrl+r", "enter"):
+                pilot.app._notifications.clear()
+                await pilot.press(key)
+                await until(pilot, lambda: pilot.app._notifications and idle(pilot))
+                assert "is FastGPT running there" in next(iter(pilot.app._notifications)).message
+                chats.focus()
+                chats.highlighted = 0
 
     asyncio.run(whole())
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.markup import escape
 
-from ..errors import APIConnectionError, APIError, FastGPTError, FastGPTWarning
+from ..errors import APIConnectionError, FastGPTError, FastGPTWarning
 
 NO_SERVER = """No FastGPT server is configured. Two commands get you one to try:
 
@@ -40,10 +40,3 @@ def warnings_to(tell: Callable[[str], object]) -> Generator[None]:
         warnings.simplefilter("always", FastGPTWarning)
         warnings.showwarning = show
         yield
-
-
-def advice(error: FastGPTError) -> str:
-    """What to do about an error, where that is known."""
-    if isinstance(error, APIConnectionError):
-        return "Is the server running? fastgpt-client doctor tells more."
-    return (error.hint or "") if isinstance(error, APIError) else ""

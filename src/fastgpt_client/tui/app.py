@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,7 +18,6 @@ from textual.worker import Worker, WorkerError
 
 from ..cli.chat.last import remember
 from ..cli.chat.talk import checked_file
-from ..cli.notes import advice
 from ..conversation.records import open_question
 from ..errors import ArgumentError, FastGPTError, StreamError
 from ..events import Interactive
@@ -135,9 +133,6 @@ class ChatScreenApp(App[None]):
         self._busy("…")
         try:
             reply = await self.conversation.regenerate()
-        except FastGPTError as error:
-            self._failed(error)
-        else:
             await self._show_records()
             messages = self.query_one(Messages)
             if (known := messages.last_answer) is not None:  # the reply tells more than its record
@@ -145,6 +140,8 @@ class ChatScreenApp(App[None]):
             await messages.add(answer_of(reply))
             self.query_one(Nodes).show(Trace.of(reply))
             await self._go_on(reply.interactive)
+        except FastGPTError as error:
+            self._failed(error)
         finally:
             self._busy("")
 
@@ -217,11 +214,7 @@ class ChatScreenApp(App[None]):
         self._busy_line.update(f"⋯ {what}" if what else "")
 
     def _failed(self, error: FastGPTError) -> None:
-        text = Text(getattr(error, "message", "") or str(error))
-        hint = advice(error)
-        self.notify(
-            f"{text}\n{hint}" if hint else str(text), title=type(error).__name__, severity="error", markup=False
-        )
+        self.notify(str(error), title=type(error).__name__, severity="error", markup=False)
 
     # Conversations ----------------------------------------------------------------------------------------------------
 

@@ -91,8 +91,8 @@ class Sidebar(Vertical):
         except StopAsyncIteration:
             more = None
         except FastGPTError as error:
-            more = None
             self.post_message(self.Failed(error))
+            return  # what is known stays
         self._chats, self._more = chats, more
         self._show()
 

@@ -6,7 +6,7 @@ import getpass
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 from rich.markup import escape
@@ -19,6 +19,7 @@ from ..notes import notes
 if TYPE_CHECKING:
     from ...events import FormField, Interactive
 
+T = TypeVar("T")
 Given: TypeAlias = "str | dict[str, Any]"
 
 
@@ -67,7 +68,7 @@ class InPlace:
         read = read_secret if field.type == "password" else self._read
         return self._again(lambda: read_field(field, read("> ").strip()))
 
-    def _again(self, ask: Callable[[], Any]) -> Any:
+    def _again(self, ask: Callable[[], T]) -> T:
         while True:
             try:
                 return ask()
@@ -104,8 +105,7 @@ class FromFile:
     def _find(self, description: str) -> Any:
         if isinstance(self._answers, list):
             return self._answers[self._asked - 1] if self._asked <= len(self._answers) else None
-        known = {str(name): value for name, value in self._answers.items()}
-        return known.get(description, known.get(str(self._asked)))
+        return self._answers.get(description, self._answers.get(str(self._asked)))
 
 
 def show_question(asked: Interactive) -> None:
@@ -138,10 +138,12 @@ def _about(field: FormField) -> str:
     return f" [dim]({escape('; '.join(filter(None, facts)))})[/dim]" if any(facts) else ""
 
 
-def _answers(path: Path) -> list[Any] | dict[Any, Any]:
+def _answers(path: Path) -> list[Any] | dict[str, Any]:
     found = read_data(path)
-    if isinstance(found, (list, dict)):
-        return cast("list[Any] | dict[Any, Any]", found)
+    if isinstance(found, list):
+        return _json.as_list(found)
+    if isinstance(found, dict):
+        return {str(name): value for name, value in _json.as_object(found).items()}
     raise ArgumentError(f"{path} must hold a list of answers, or an object of them by question")
 
 

@@ -37,4 +37,5 @@ def _ready(url: str, settings: object) -> str:
     apps = ", ".join(f"{app.id} ({app.kind})" for app in getattr(settings, "apps", ()))
     stored = getattr(settings, "db", ":memory:")
     kept = "in memory, gone at the end" if stored == ":memory:" else f"in {stored}"
-    return f"A local stand-in for FastGPT is on {url}\n  apps: {apps}\n  chats: {kept}\nCtrl-C ends it."
+    version = getattr(settings, "version", "")
+    return f"A local stand-in for FastGPT {version} is on {url}\n  apps: {apps}\n  chats: {kept}\nCtrl-C ends it."

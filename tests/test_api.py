@@ -485,16 +485,22 @@ def test_a_quote_in_its_place_on_older_servers() -> None:
     assert bodies(steps) == [{**first, "anchor": 7, "initialIndex": 7, "nextIndex": 7, "prevIndex": 7}]
 
 
-def test_the_user_of_a_share_on_older_servers() -> None:
+def test_the_user_of_a_share() -> None:
     calls = Calls()
     share = {"shareId": "s", "outLinkUid": "u"}
     _, steps, _ = drive(calls.get_chat_records(chatId="c", outLinkAuthData=share), calls, (404, PAGE), (200, OK))
     first, second = bodies(steps)
-    assert first == {"outLinkAuthData": share, "chatId": "c", "offset": 0, "pageSize": 20}, "no app beside a share"
-    assert second == {**share, **first}
+    said = {"outLinkAuthData": share, "chatId": "c", "offset": 0, "pageSize": 20}
+    assert first == second == {**said, **share}, "no app beside a share"
     _, steps, _ = drive(calls.delete_chat_history(chatId="c", outLinkAuthData=share), calls, (404, PAGE), (200, OK))
-    assert steps[0].params == {"outLinkAuthData": '{"shareId":"s","outLinkUid":"u"}', "chatId": "c"}
-    assert steps[1].params == {**share, **steps[0].params}
+    assert steps[0].params == {"outLinkAuthData": '{"shareId":"s","outLinkUid":"u"}', "chatId": "c", **share}
+    assert steps[1].params == steps[0].params
+    _, steps, _ = drive(calls.get_chat_init(chatId="c", outLinkAuthData=share), calls, (200, OK))
+    assert steps[0].params == {"outLinkAuthData": '{"shareId":"s","outLinkUid":"u"}', "chatId": "c", **share}
+    say = calls.create_chat_completion([{"role": "user", "content": "Hi"}], chatId="c", outLinkAuthData=share)
+    _, steps, _ = drive(say, calls, (200, OK))
+    assert bodies(steps)[0]["outLinkAuthData"] == share
+    assert bodies(steps)[0].items() >= share.items(), "4.14 reads them here, under the same path"
 
 
 @pytest.mark.parametrize(

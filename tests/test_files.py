@@ -40,7 +40,7 @@ from fastgpt_client import (
 from fastgpt_client._download import _filename
 from fastgpt_client._files import PIECE, Content, Form, Meter, Raw, _quoted
 from fastgpt_client._versions import Form as VersionForm
-from fastgpt_client.local import LocalServer, files
+from fastgpt_client.local import LocalServer
 
 from .conftest import KEY, World
 from .wire import Step, Wire, body_of, chunk, headers_of, http, until, wire
@@ -666,39 +666,20 @@ def test_parts_of_messages() -> None:
     assert picture.as_part() == {"type": "image_url", "image_url": {"url": "u"}, "key": "k"}
 
 
-@pytest.fixture
-def old_server(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[LocalServer]:
-    """A local server without what came after a version."""
-    gone = {
-        "4.14": ("/core/chat/file/", "/core/dataset/file/", "/system/file/u/", "/common/file/"),
-        "4.13": (
-            "/core/chat/file/",
-            "/core/dataset/file/",
-            "/system/file/",
-            "/core/chat/presign",
-            "/core/dataset/presign",
-        ),
-    }[request.param]
-    monkeypatch.setattr(
-        files, "ROUTES", {path: work for path, work in files.ROUTES.items() if not path.startswith(gone)}
-    )
-    with LocalServer(api_keys=[KEY], apps=["app"], delay=0) as server:
-        yield server
-
-
-@pytest.mark.parametrize("old_server", ["4.14", "4.13"], indirect=True)
-def test_the_whole_way_on_older_servers(world: World, old_server: LocalServer, on_disk: Path) -> None:
-    client = chats(world, old_server.base_url)
-    for _ in range(2):
-        file = world(client.upload_chat_file("app", "c", on_disk))
-        assert (file.name, file.type) == ("文件.txt", "file")
-        assert file.key
-        with httpx2.Client(trust_env=False) as plain:
-            looked = plain.get(file.url)
-            assert looked.content == DATA
-            assert "%E6%96%87%E4%BB%B6.txt" in looked.headers["content-disposition"]
-    key = world(datasets(world, old_server.base_url).upload_dataset_file("d" * 24, on_disk))
-    assert key.startswith("dataset/") or len(key) == 24
+@pytest.mark.parametrize("version", ["4.14", "4.11"])
+def test_the_whole_way_on_older_servers(world: World, version: str, on_disk: Path) -> None:
+    with LocalServer(api_keys=[KEY], apps=["app"], delay=0, version=version) as server:
+        client = chats(world, server.base_url)
+        for _ in range(2):
+            file = world(client.upload_chat_file("app", "c", on_disk))
+            assert (file.name, file.type) == ("文件.txt", "file")
+            assert file.key
+            with httpx2.Client(trust_env=False) as plain:
+                looked = plain.get(file.url)
+                assert looked.content == DATA
+                assert "%E6%96%87%E4%BB%B6.txt" in looked.headers["content-disposition"]
+        key = world(datasets(world, server.base_url).upload_dataset_file("d" * 24, on_disk))
+        assert key.startswith("dataset/") or len(key) == 24
 
 
 def test_an_old_server_is_remembered(world: World) -> None:

@@ -120,8 +120,7 @@ def build(call: Call[Any], form: Form, session: Session) -> Send:
     params, body = call.params, call.body
     if extra := options.get("extra_body"):
         body = {**(body or {}), **extra}
-    if form.path != call.path:
-        params, body = form.adapt(params) if params else params, form.adapt(body) if body is not None else None
+    params, body = form.adapt(params) if params else params, form.adapt(body) if body is not None else None
     if form.arguments == "both":
         params = body = {**params, **(body or {})}
     headers = session.headers_of(options)

@@ -18,7 +18,7 @@ from ._json import as_object
 
 
 class Form(msgspec.Struct, frozen=True):
-    """How an older server wants a call: its verb, its path, and where the arguments go."""
+    """How a server wants a call: its verb, its path, and where the arguments go."""
 
     method: str
     path: str
@@ -32,7 +32,8 @@ class Form(msgspec.Struct, frozen=True):
         given: dict[str, Any] = {**self.needs, **arguments}
         for name, older in self.also.items():
             given.update({each: given[name] for each in older if name in given})
-        if "outLinkAuthData" in given:  # before 4.15 its fields stood beside the others
+        # Before 4.15 these fields stood beside the others, under paths that are the same today; 4.16 reads over them.
+        if "outLinkAuthData" in given:
             given = {**as_object(given["outLinkAuthData"]), **given}
         if self.by_page and "offset" in given:
             given["pageNum"] = given.pop("offset") // given["pageSize"] + 1
@@ -99,7 +100,13 @@ SINCE: dict[str, str] = {
         "4.14.5",
     ),
     **dict.fromkeys(
-        ("/core/chat/record/delete", "/core/chat/record/getQuote", "/core/chat/record/getCollectionQuote"), "4.14.11"
+        (
+            "/core/chat/record/delete",
+            "/core/chat/record/getSpeech",
+            "/core/chat/record/getQuote",
+            "/core/chat/record/getCollectionQuote",
+        ),
+        "4.14.11",
     ),
 }
 """The first version that knows a path."""

@@ -49,8 +49,8 @@ def test_a_file_of_a_chat(api: Api) -> None:
     looked = get(said["previewUrl"])
     assert (looked.content, looked.headers["content-type"]) == (b"hello", "text/plain; charset=utf-8")
     assert "%E6%96%87%E4%BB%B6%201.txt" in looked.headers["content-disposition"]
-    for path in ("/core/chat/file/presignChatFileGetUrl", "/core/chat/presignChatFileGetUrl"):
-        assert api.data(path, {"chatId": "c", "key": said["key"]}) == said["previewUrl"]
+    looked = {"chatId": "c", "key": said["key"]}
+    assert api.data("/core/chat/file/presignChatFileGetUrl", looked) == said["previewUrl"]
     assert put(api, said["url"], b"again").status_code == 200
     assert get(said["previewUrl"]).content == b"again"
 
@@ -77,7 +77,8 @@ def test_what_is_asked_wrongly(api: Api, serve: Callable[..., Api]) -> None:
     assert strict.post(PRESIGN, {"chatId": "c", "filename": "a"}).status_code == 400
     for path, verb, status in (("u/none", "PUT", 403), ("u/none", "GET", 405), ("u/none/complete", "POST", 403),
                                ("u/none/abort", "POST", 403), ("d/none", "GET", 404)):  # fmt: skip
-        assert api.http.request(verb, f"/api/system/file/{path}").status_code == status
+        body = None if verb == "GET" else {"parts": []}
+        assert api.http.request(verb, f"/api/system/file/{path}", json=body).status_code == status
 
 
 def test_a_file_that_is_too_large(serve: Callable[..., Api]) -> None:
@@ -85,9 +86,10 @@ def test_a_file_that_is_too_large(serve: Callable[..., Api]) -> None:
     said = api.data(PRESIGN, {"chatId": "c", "filename": "a.txt"})
     response = put(api, said["url"], b"12345")
     assert (response.status_code, response.json()["message"]) == (413, "EntityTooLarge")
-    form = {"bucketName": "chat", "data": '{"appId": "local-app"}'}
-    response = api.http.post("/api/common/file/upload", data=form, files={"file": ("a.txt", b"12345")})
-    assert response.status_code == 413
+    assert not list(folder(api).iterdir()), "nothing is left of it"
+    api = serve(max_upload=4, version="4.11")
+    response = upload(api, {"file": ("a.txt", b"12345")}, bucketName="chat", data='{"appId": "local-app"}')
+    assert (response.status_code, response.json()["code"]) == (500, 413)
     assert not list(folder(api).iterdir()), "nothing is left of it"
 
 
@@ -129,7 +131,8 @@ def test_an_upload_in_parts_is_given_up(serve: Callable[..., Api]) -> None:
     assert not list(folder(api).iterdir())
 
 
-def test_a_form_for_the_storage(api: Api) -> None:
+def test_a_form_for_the_storage(serve: Callable[..., Api]) -> None:
+    api = serve(version="4.14")
     for path, body in (
         ("/core/chat/presignChatFilePostUrl", {"chatId": "c"}),
         ("/core/dataset/presignDatasetFilePostUrl", {"datasetId": "d"}),
@@ -153,7 +156,8 @@ def upload(api: Api, files: Any, **fields: str) -> httpx2.Response:
     return api.http.post("/api/common/file/upload", data=fields, files=files)
 
 
-def test_a_file_for_the_server_itself(api: Api) -> None:
+def test_a_file_for_the_server_itself(serve: Callable[..., Api]) -> None:
+    api = serve(version="4.11")
     response = upload(api, {"file": ("a.txt", b"hello", "text/plain")}, bucketName="chat", data='{"appId":"local-app"}')
     said = response.json()["data"]
     assert set(said) == {"fileId", "previewUrl"}
@@ -163,22 +167,61 @@ def test_a_file_for_the_server_itself(api: Api) -> None:
         api, [("file", ("b", b"1")), ("file", ("c", b"2"))], bucketName="dataset", data='{"datasetId":"d"}'
     )
     assert get(response.json()["data"]["previewUrl"]).content == b"1"
-    assert get(f"{api.server.base_url}/api/common/file/read/a.txt").status_code == 404
+    assert get(f"{api.server.base_url}/api/common/file/read/a.txt").json()["statusText"] == "fileNotFound"
     for given, files, message in (
         ({"data": "{}"}, {"file": ("a", b"x")}, "bucketName is empty"),
-        ({"bucketName": "chat", "data": "[]"}, None, "File not found"),
+        ({"bucketName": "chat"}, {"data": (None, b"[]")}, "File not found"),
         ({"bucketName": "other"}, {"file": ("a", b"x")}, "bucketName is empty"),
     ):
         response = upload(api, files, **given)
         assert (response.status_code, response.json()["message"]) == (500, message)
     assert upload(api, {"file": ("a", b"x")}, bucketName="chat", data="no json").status_code == 200
+    unknown = upload(api, {"file": ("a", b"x")}, bucketName="chat", data='{"appId": "no"}').json()
+    assert unknown["statusText"] == "appUnExist"
+    strict = serve(version="4.11", require_app_id=True)
+    assert upload(strict, {"file": ("a", b"x")}, bucketName="chat").json()["statusText"] == "unAuthChat"
+    assert not list(folder(strict).iterdir()), "nothing is left of it"
     kind = {"content-type": "multipart/form-data; boundary=x"}
     assert api.http.post("/api/common/file/upload", content=b"--x\r\nnonsense", headers=kind).status_code == 500
     assert len(list(folder(api).iterdir())) == 6
 
 
-def test_names_as_fastgpt_reads_them(api: Api) -> None:
+PATHS = {
+    "4.11": {"/common/file/upload", "/common/file/read/{name}", "/core/chat/item/getSpeech"},
+    "4.14": {
+        "/core/chat/presignChatFilePostUrl",
+        "/core/chat/presignChatFileGetUrl",
+        "/core/dataset/presignDatasetFilePostUrl",
+        "/core/chat/item/getSpeech",
+        "/system/file/s3/fastgpt-private",
+        "/system/file/d/{id}",
+    },
+    "4.16": {
+        PRESIGN,
+        "/core/chat/file/presignChatFileGetUrl",
+        DATASET,
+        "/core/dataset/file/presignSearchTestImage",
+        "/core/chat/record/getSpeech",
+        "/system/file/u/{token}",
+        "/system/file/u/{token}/complete",
+        "/system/file/u/{token}/abort",
+        "/system/file/d/{id}",
+    },
+}
+
+
+@pytest.mark.parametrize("version", PATHS)
+def test_each_version_knows_its_own_paths(serve: Callable[..., Api], version: str) -> None:
+    api = serve(version=version)
+    for path in set().union(*PATHS.values()):
+        response = api.http.request("PUT", f"/api{path}")
+        known = "html" not in response.headers.get("content-type", "")
+        assert known == (path in PATHS[version]), path
+
+
+def test_names_as_fastgpt_reads_them(serve: Callable[..., Api]) -> None:
     """Recorded: raw UTF-8 is read as Latin-1, %XX and RFC 5987 are right."""
+    api = serve(version="4.11")
     for disposition, name in (
         (b'filename="\xe6\x96\x87.txt"', "æ\x96\x87.txt"),
         (b'filename="%E6%96%87.txt"', "文.txt"),
@@ -192,8 +235,9 @@ def test_names_as_fastgpt_reads_them(api: Api) -> None:
         assert app._local.files.get(said["fileId"]).name == name
 
 
-def test_speech(api: Api) -> None:
-    for path in ("/core/chat/record/getSpeech", "/core/chat/item/getSpeech"):
+def test_speech(serve: Callable[..., Api]) -> None:
+    for version, path in (("4.16", "/core/chat/record/getSpeech"), ("4.14", "/core/chat/item/getSpeech")):
+        api = serve(version=version)
         response = api.post(path, {"ttsConfig": {"model": "m", "voice": "v"}, "input": "x"})
         assert "content-type" not in response.headers, "as FastGPT's"
         riff, size, wave = struct.unpack("<4sI4s", response.content[:12])

@@ -81,10 +81,6 @@ RELEASES = {
     )),
 }  # fmt: skip
 
-DATASET = "6b03ff8aa84cf3a64dddc9f9"
-VIRTUAL, TEXT, LINK = "6b03ff8ba84cf3a64dddca73", "6b03ff8ba84cf3a64dddca9b", "6b03ff9ba84cf3a64dddd0c7"
-INSERTED, DELETED = "6b03ff8fa84cf3a64dddcd46", "6b03ff9aa84cf3a64dddcf34"
-
 HUNG_UP = "the recording stops where its caller hung up; the replay reads to the end"
 WEB_APP = "the settings of a web app that the local server does not have are left out"
 DIFFERENCES: dict[str, dict[str, str]] = {
@@ -176,6 +172,8 @@ class Servers:
         self.older = version != "4.16"
         self.known: dict[str, str] = {}
         """Ids of the recorded server's knowledge bases: what they are here."""
+        self.made: dict[str, str] = {}
+        """What the cases made: name of the case, id here."""
         self.release, self.ids = RELEASES[version]
         every = rules(self.ids)
 
@@ -260,6 +258,10 @@ class Servers:
         elif name == "appkey-histories-other-app":
             self.main.delete("/api/core/chat/clearHistories", params={"appId": body["appId"]})
         self.seen.add(chat)
+        if name in ("coll-del-fresh-DELETE-query-id", "coll-del-fresh-POST-query-id"):
+            body = {"datasetId": self.made["ds-create"], "name": "a", "type": "virtual"}
+            made = self.main.post("/api/core/dataset/collection/create", json=body).json()["data"]
+            self.known[parse_qs(urlsplit(case["url"]).query)["id"][0]] = made
         self.prepare(name)
         yield
 
@@ -280,30 +282,47 @@ class Servers:
         elif isinstance(there, str) and isinstance(here, str) and re.fullmatch("[0-9a-f]{24}", there):
             self.known.setdefault(there, here)
 
+    def learn_made(self, case: dict[str, Any], here: Any) -> None:
+        self.learn(json.loads(case["answer"]), here)
+        data = here.get("data")
+        made = data.get("collectionId") if isinstance(data, dict) else data
+        if isinstance(made, str):
+            self.made[case["name"]] = made
+
     def prepare(self, name: str) -> None:
         """What must have happened before a case about knowledge bases: requests that were not kept, and waiting."""
         if name in ("coll-detail-text", "coll-trainingDetail"):
-            self.wait(TEXT, lambda detail: detail["trainingCounts"]["chunk"] == 1)
+            self.wait(self.made["coll-create-text"], lambda detail: detail["trainingCounts"]["chunk"] == 1)
         elif name == "data-insertData-dup":
-            body = {"collectionId": self.known[VIRTUAL], "data": [{"q": "ok"}]}
+            body = {"collectionId": self.made["coll-create"], "data": [{"q": "ok"}]}
             self.main.post("/api/core/dataset/data/pushData", json=body)
-            for collection in (VIRTUAL, TEXT):
-                self.wait(collection, lambda detail: not any(detail["trainingCounts"].values()))
+            for collection in ("coll-create", "coll-create-text"):
+                self.wait(self.made[collection], lambda detail: not any(detail["trainingCounts"].values()))
         elif name == "data-delete-again":
-            self.main.delete("/api/core/dataset/data/delete", params={"id": self.known[INSERTED]})
+            self.main.delete("/api/core/dataset/data/delete", params={"id": self.made["data-insertData"]})
         elif name == "ds-delete-again":
-            self.main.delete("/api/core/dataset/delete", params={"id": self.known[DELETED]})
-        elif name == "coll-listV2-after-names":
-            data = json.dumps({"datasetId": self.known[DATASET]})
+            self.main.delete("/api/core/dataset/delete", params={"id": self.made["ds-create-todelete"]})
+        elif name == ("coll-create-localFile-bad-ext" if self.older else "coll-listV2-after-names"):
+            data = json.dumps({"datasetId": self.made["ds-create"]})
             for file in ("文件甲.txt", "文档.md"):
                 files = {"data": (None, data), "file": (file, b"hello", "text/plain")}
                 self.main.post("/api/core/dataset/collection/create/localFile", files=files)
         elif name == "coll-delete-array-again":
-            self.main.post("/api/core/dataset/collection/delete", json={"collectionIds": [self.known[LINK]]})
+            self.delete("coll-create-forsync")
+        elif name == "coll-delete-post" and self.release == "4.14.4":  # where it was gone already
+            self.delete("coll-create-folder")
+        elif re.match("coll-list(V2)?-page-", name):
+            newest = self.made["coll-create-text-trainingType-missing"]
+            self.wait(newest, lambda detail: detail["trainedCount"] == 1)
+
+    def delete(self, made_by: str) -> None:
+        collection = self.made[made_by]
+        path = "/api/core/dataset/collection/delete"
+        self.main.post(path, params={"id": collection}, json={"collectionIds": [collection]})
 
     def wait(self, collection: str, done: Callable[[dict[str, Any]], bool]) -> None:
         deadline = time.monotonic() + 10
-        query = {"collectionId": self.known[collection]}
+        query = {"collectionId": collection}
         while not done(self.main.get("/api/core/dataset/collection/trainingDetail", params=query).json()["data"]):
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -380,8 +399,8 @@ def replay(servers: Servers, case: dict[str, Any]) -> tuple[Any, ...]:
         if "authorization" not in case["headers"]:
             del request.headers["authorization"]
         response = client.send(request)
-    if "/core/dataset/" in case["url"]:
-        servers.learn(json.loads(case["answer"]), response.json())
+    if "/core/dataset/" in case["url"] and "json" in str(case["type"]):
+        servers.learn_made(case, response.json())
     assert response.status_code == 404 or response.headers.get("content-encoding") == case["encoding"]
     return seen(response.status_code, response.headers.get("content-type"), response.text)
 

@@ -14,7 +14,8 @@ class ChatOptions(Options, total=False):
     """Whose chat is meant, where it is not an app's own, and what every call takes.
 
     ``skillId``: a skill instead of an app. ``sourceType``: ``app``, or ``chatAgentHelper`` for the helper that edits
-    the app. ``outLinkAuthData``: ``{"shareId": …, "outLinkUid": …}``, a user of a share link. Of ``appId``, ``skillId``
+    the app. ``outLinkAuthData``: ``{"shareId": …, "outLinkUid": …}``, a user of a share link; the two are also sent
+    beside the other arguments, where servers before 4.15 read them. Of ``appId``, ``skillId``
     and ``outLinkAuthData`` a server takes exactly one (4.15+), so the client's own app is left out beside them.
     """
 

@@ -88,7 +88,8 @@ class ChatApi(HistoryApi[IO]):
             metadata: Stored with the chat.
             retainDatasetCite: Keep ``[id](CITE)`` marks in the text.
             showSkillReferences: Show what an agent's skills refer to (4.15+).
-            outLinkAuthData: ``{"shareId": …, "outLinkUid": …}``, to speak as a user of a share link (4.15+).
+            outLinkAuthData: ``{"shareId": …, "outLinkUid": …}``, to speak as a user of a share link; the two are
+                also sent beside the other arguments, where servers before 4.15 read them.
             authProxy: ``{"username": …}`` or ``{"tmbId": …}``, to run as another member (4.15+).
             version: v2 also streams every node as it finishes, and goes on when the client hangs up.
             **options: ``timeout``, ``max_retries``, ``extra_headers``, ``extra_body`` for this call.
@@ -351,7 +352,7 @@ class ChatApi(HistoryApi[IO]):
     ) -> Call[FileResponse]:
         """A text, spoken. The answer is a sound file: ``save()`` it, or read it in pieces.
 
-        FastGPT: ``POST /api/core/chat/record/getSpeech`` (4.14.11+; before ``/api/core/chat/item/getSpeech``; both read
+        FastGPT: ``POST /api/core/chat/record/getSpeech`` (before 4.14.11 ``/api/core/chat/item/getSpeech``; both read
         from the source, not recorded).
 
         Args:

@@ -158,7 +158,7 @@ def serve(
         typer.Option(help="YAML or JSON file with fixed replies, delays, failures: see docs/local-server.md."),
     ] = None,
     version: Annotated[
-        str, typer.Option(metavar="4.11|4.14|4.16", help="The FastGPT version that the server stands for.")
+        str, typer.Option(metavar="4.11|4.14|4.16|4.17", help="The FastGPT version that the server stands for.")
     ] = "4.16",
 ) -> None:
     """Run a FastGPT-compatible server for development and tests."""

@@ -12,11 +12,12 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from . import about, files, logs, wire
+from . import about, logs, wire
 from .calls import Call, State
-from .completions import SCHEMA, completions
+from .completions import SCHEMA, completions, resumed
 from .embeddings import embeddings
 from .endpoints import Endpoint
+from .files import ENDPOINTS as FILES
 from .knowledge.endpoints import ENDPOINTS as KNOWLEDGE
 from .routing import logger, route, routes
 from .store import DONE, GENERATING, Chat, Record
@@ -51,6 +52,8 @@ def init(call: Call, app: AppSpec) -> dict[str, Any]:
         "instruction": "",
         "_id": app.id,
     }
+    if app.files is not None:
+        config["fileSelectConfig"] = {"maxFiles": 10, "canSelectFile": False, "canSelectImg": False, **app.files}
     shown = {"name": app.name or app.id, "avatar": "/icon/logo.svg", "intro": app.intro, "type": app.type}
     about_chat: dict[str, Any] = {"chatId": call.key} if "chatId" in call.params else {}
     if chat is not None:
@@ -200,11 +203,18 @@ def get_linked_records(call: Call, app: AppSpec) -> dict[str, Any]:
     }
 
 
-def resume(call: Call, app: AppSpec) -> dict[str, Any]:
-    """The whole chat, for a client that comes back after the run. Joining a run that goes on is not supported."""
+def resume(call: Call, app: AppSpec) -> dict[str, Any] | Response:
+    """The whole chat, for a client that comes back after the run; a stream for one that comes back in time."""
+    run = call.state.runs.get(app.id, call.key)
+    if run is None:
+        return _after_run(call, app)
+    if "text/event-stream" not in call.request.headers.get("accept", ""):
+        raise wire.user_error("The chat is being generated: accept text/event-stream", code=406, status=406)
+    return resumed(call, run, lambda: _after_run(call, app))
+
+
+def _after_run(call: Call, app: AppSpec) -> dict[str, Any]:
     chat = call.store.chat(app.id, call.key)
-    if chat is not None and chat.status == GENERATING:
-        raise wire.user_error("The local server cannot resume a stream", code=406, status=406)
     call.params |= {"loadCustomFeedbacks": True, "loadDeleteTime": True, "pageSize": 20}
     records = get_linked_records(call, app)
     status = {"hasBeenRead": chat.hasBeenRead, "chatGenerateStatus": chat.status} if chat else {}
@@ -352,7 +362,7 @@ def list_apps(call: Call, _: AppSpec | None) -> list[dict[str, Any]]:
                 "inheritPermission": True,
                 "private": True,
                 "sourceMember": logs.MEMBER,
-                "hasInteractiveNode": app.kind in ("select", "form"),
+                "hasInteractiveNode": app.kind in ("select", "form") or app.interactive is not None,
             }
         )
         for app in call.state.settings.apps
@@ -431,6 +441,7 @@ _ENDPOINTS: dict[str, Endpoint] = {
     "/proApi/core/app/logs/getChartData": Endpoint(logs.get_chart, "body", "appId?:string"),
     "/common/system/getInitData": Endpoint(about.init_data, "query", about_app=False, needs_key=False, verb="get"),
     "/support/openapi/health": Endpoint(health, "query", "apiKey:string", about_app=False, needs_key=False, verb="get"),
+    **FILES,
     **KNOWLEDGE,
 }
 
@@ -462,8 +473,6 @@ def create_app(settings: Settings) -> Starlette:
     )
     for path, endpoint in endpoints.items():
         found += routes(state, path, endpoint)
-    for path, work in files.ROUTES.items():
-        found.append(route(state, path, work, read=False))
     found.append(Route("/", _home))
 
     @asynccontextmanager

@@ -88,6 +88,8 @@ class Call:
         self.store: Store = state.store
         self.request = request
         self.params = params
+        self.fields: dict[str, str] = {}
+        """The fields of a form."""
         self.files: list[Received] = []
         """The files of a form; those that nobody keeps are gone after the call."""
         self.headers: dict[str, str] = {}
@@ -104,6 +106,8 @@ class Call:
         if token in keys:
             self._bound = self.state.settings.app_keys.get(token)
             return
+        if self.state.version.key_has_parts and not 1 <= token.count("-") <= 2:
+            raise wire.unauthorized()
         key = next((key for key in keys if token.startswith(f"{key}-")), None)
         suffix = token[len(key) + 1 :] if key is not None else ""
         if self.state.settings.app(suffix) is None and not re.fullmatch("[0-9a-fA-F]{24}", suffix):

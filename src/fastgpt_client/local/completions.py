@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.responses import Response
 
 from . import wire
+from .cites import Unmarked, without_marks
+from .interactive import is_open
 from .runs import NO_RECORD, Run
 from .store import GENERATING
-from .workflow import Step, Turn, is_open
+from .workflow import Step, Turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -28,12 +30,25 @@ SCHEMA = (
     " responseChatItemId?:string customUid?:string retainDatasetCite?:boolean showSkillReferences?:boolean"
 )
 _OWNER = "acct"
+_GATEWAY = "<html><head><title>504 Gateway Time-out</title></head><body><h1>504 Gateway Time-out</h1></body></html>"
 _STREAM_HEADERS = {
     "content-type": "text/event-stream;charset=utf-8",
     "access-control-allow-origin": "*",
     "x-accel-buffering": "no",
     "cache-control": "no-cache, no-transform",
 }
+
+
+class View(NamedTuple):
+    """How a run is shown to its caller."""
+
+    version: Version
+    api: int
+    detail: bool
+    marks: bool
+    """Marks of citations are kept."""
+    title: str | None
+    """The title of a new chat, when it is told."""
 
 
 class EventStream(Response):
@@ -120,6 +135,7 @@ async def _run(call: Call, app: AppSpec, api: int) -> Response:
     message = "\n".join(item["text"]["content"] for item in question if "text" in item)
     history = [(record.obj, record.text) for record in records if record.value] if records else sent
     turn = Turn(app, message, state.model, state.settings.delay, history, system, pending=pending)
+    turn.files = [item["file"]["name"] or item["file"]["url"] for item in question if "file" in item]
     turn.number = 1 + sum(role == "Human" for role, _ in history)
     turn.variables = {str(spec.get("key")): spec["defaultValue"] for spec in app.variables if "defaultValue" in spec}
     turn.variables |= (chat.variables if chat else {}) | (body.get("variables") or {})
@@ -148,13 +164,21 @@ async def _run(call: Call, app: AppSpec, api: int) -> Response:
         )
     run = state.runs.start(turn, chat_id, data_id, records[-1].value if pending else [])
     detail = bool(body.get("detail")) or app.kind == "plugin"
+    view = View(version, api, detail, bool(body.get("retainDatasetCite")), sent_title)
+    # A v1 stream ends when nobody listens any more, all else goes on.
+    gone = run.stop if api == 1 and body.get("stream") else None
+    if turn.rule is not None and turn.rule.gateway is not None:
+        await asyncio.sleep(turn.rule.gateway)
+        if gone is not None:
+            gone()
+        return Response(_GATEWAY, 504, media_type="text/html")
     if not body.get("stream"):
         await run.done()
         told = given if not made else chat_id if api in version.tells_new_ids else ""
-        return _whole(call, run, api, detail, sent_title, told)
-    chunks = _stream(run, version, api, detail, sent_title, state.settings.heartbeat)
-    # A v1 run ends when nobody listens any more, a v2 run goes on.
-    return EventStream(chunks, {**_STREAM_HEADERS, **call.headers}, run.stop if api == 1 else None)
+        return _whole(call, run, view, told)
+    if api == 2 and call.request.headers.get("x-fastgpt-stream-resume") == "1":
+        run.view = view
+    return EventStream(_stream(run, view, state.settings.heartbeat), {**_STREAM_HEADERS, **call.headers}, gone)
 
 
 def _messages(messages: list[dict[str, Any]], app: AppSpec) -> tuple[list[dict[str, Any]], list[str], list[Any]]:
@@ -213,30 +237,35 @@ def _http(answer: dict[str, Any]) -> Response:
 # --- whole answers ----------------------------------------------------------------------------------------------------
 
 
-def _whole(call: Call, run: Run, api: int, detail: bool, title: str | None, chat_id: str | int) -> Response:
-    version = call.state.version
+def _whole(call: Call, run: Run, view: View, chat_id: str | int) -> Response:
+    version = view.version
     if run.cut:
         return EventStream(_aiter([b'{"id":"', None]), {"content-type": "application/json; charset=utf-8"})
     if run.failure is not None:
         failure = {"code": 500, "statusText": version.plain_name, "data": None, **run.failure}
         return wire.answer(call.request, failure, 500, call.headers)
     payload: dict[str, Any] = {}
-    if detail:
+    if view.detail:
         nodes = [version.shown_node(node) for node in run.nodes]
         payload |= {"responseData": nodes, "newVariables": run.turn.shown_variables}
-    if title is not None:
-        payload["title"] = title
+    if view.title is not None:
+        payload["title"] = view.title
     if run.error is not None and version.tells_errors:
         payload["error"] = run.error
-    choice = {"message": _message(run, version, api, detail), "finish_reason": "stop", "index": 0}
+    choice = {"message": _message(run, view), "finish_reason": "stop", "index": 0}
     payload |= {"id": chat_id, "model": "", "usage": wire.USAGE, "choices": [choice]}
     return wire.answer(call.request, payload, headers=call.headers)
 
 
-def _message(run: Run, version: Version, api: int, detail: bool) -> dict[str, Any]:
+def _unmarked(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, "text": {"content": without_marks(item["text"]["content"])}} if "text" in item else item
+
+
+def _message(run: Run, view: View) -> dict[str, Any]:
     """The message of a whole answer: its content is a text, with detail a list where that does not say it all."""
     message: dict[str, Any] = {"role": "assistant"}
-    items = run.items[run.start :]
+    version, api, detail = view.version, view.api, view.detail
+    items = [item if view.marks else _unmarked(item) for item in run.items[run.start :]]
     texts = [item["text"]["content"] for item in items if "text" in item]
     in_items = detail and version.reasoning != "field"
     listed = [item for item in items if version.shows_interactive or "interactive" not in item]
@@ -271,23 +300,55 @@ async def _aiter(chunks: Iterator[bytes] | list[bytes | None]) -> AsyncIterator[
         yield chunk
 
 
-async def _stream(
-    run: Run, version: Version, api: int, detail: bool, title: str | None, heartbeat: float
-) -> AsyncIterator[bytes | None]:
-    def shown(step: Step) -> Iterator[bytes]:
-        """Without detail there are only answers, and they are not named."""
-        if step.event in ("answer", "fastAnswer"):
-            yield from _frame(step.event if detail else None, wire.answer_frame(step.data))
-        elif detail and not (api == 1 and step.event == "flowNodeResponse"):
-            yield from _frame(step.event, version.shown_event(step.event, step.data))
+class _Frames:
+    """Steps as frames: without detail there are only answers, and they are not named."""
 
-    if title is not None:
-        for chunk in shown(Step("chatTitle", {"title": title})):
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._unmarked = Unmarked()
+
+    def of(self, step: Step) -> Iterator[bytes]:
+        """The frames of a step."""
+        view, data = self._view, step.data
+        if step.event not in ("answer", "fastAnswer"):
+            yield from self.rest()
+            if view.detail and not (view.api == 1 and step.event == "flowNodeResponse"):
+                yield from _frame(step.event, view.version.shown_event(step.event, data))
+            return
+        if data.get("content") and not view.marks:
+            data = {"content": self._unmarked.add(data["content"])}
+            if not data["content"]:
+                return
+        yield from _frame(step.event if view.detail else None, wire.answer_frame(data))
+
+    def rest(self) -> Iterator[bytes]:
+        """What was held back of the answer."""
+        if held := self._unmarked.rest():
+            yield from _frame("answer" if self._view.detail else None, wire.answer_frame({"content": held}))
+
+
+async def _stream(run: Run, view: View, heartbeat: float, *, joined: bool = False) -> AsyncIterator[bytes | None]:
+    """A run from its beginning; who joins it is told when that is over, and the end in another way."""
+    frames, version = _Frames(view), view.version
+    last = run.log[-1] if joined and run.log else None
+    if joined:
+        for chunk in _frame("resumePhase", b"catchup"):
+            yield chunk
+    if view.title is not None:
+        for chunk in frames.of(Step("chatTitle", {"title": view.title})):
+            yield chunk
+    if joined and last is None:
+        for chunk in _frame("resumePhase", b"live"):
             yield chunk
     async with aclosing(run.steps(heartbeat)) as steps:
         async for step in steps:
-            for chunk in shown(step):
+            for chunk in frames.of(step):
                 yield chunk
+            if step is last:
+                for chunk in _frame("resumePhase", b"live"):
+                    yield chunk
+    for chunk in frames.rest():
+        yield chunk
     if run.cut:
         yield None
         return
@@ -295,11 +356,26 @@ async def _stream(
         for chunk in _frame("error", run.failure):
             yield chunk
         return
-    ending = [*shown(Step("workflowDuration", {"durationSeconds": run.duration}))]
-    name = "answer" if detail else None
+    ending = [*frames.of(Step("workflowDuration", {"durationSeconds": run.duration}))]
+    name = "answer" if view.detail else None
     ending += _frame(name, wire.answer_frame({"content": None}, "stop"))
-    done = [*_frame(name, b"[DONE]")]
+    done = [*_frame("done" if joined else name, b"[DONE]")]
     nodes = [version.shown_node(node) for node in run.nodes]
-    responses = [*_frame("flowResponses", nodes)] if detail and api == 1 else []
+    responses = [*_frame("flowResponses", nodes)] if view.detail and view.api == 1 else []
     for chunk in (*ending, *responses, *done) if version.done_is_last else (*ending, *done, *responses):
         yield chunk
+
+
+def resumed(call: Call, run: Run, after: Callable[[], dict[str, Any]]) -> Response:
+    """A run that is joined while it goes on; one that keeps no copy of its stream is waited for (inferred)."""
+
+    async def waiting() -> AsyncIterator[bytes]:
+        for chunk in _frame("resumeUnavailable", {"reason": "mirrorUnavailable"}):
+            yield chunk
+        await run.done()
+        for chunk in (*_frame("resumeCompleted", after()), *_frame("done", b"[DONE]")):
+            yield chunk
+
+    heartbeat = call.state.settings.heartbeat
+    chunks = _stream(run, run.view, heartbeat, joined=True) if run.view is not None else waiting()
+    return EventStream(chunks, {**_STREAM_HEADERS, **call.headers})

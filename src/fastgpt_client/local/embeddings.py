@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from . import wire
+from .knowledge.words import words
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -20,7 +20,7 @@ SIZE = 256
 def vector(text: str) -> list[float]:
     """A vector of length 1: texts that share words point the same way. The same text has the same one everywhere."""
     counts = [0.0] * SIZE
-    for word in re.findall(r"\w+", text.lower()):
+    for word in words(text):
         counts[crc32(word.encode()) % SIZE] += 1
     length = math.hypot(*counts) or 1
     return [count / length for count in counts]
@@ -31,7 +31,7 @@ def embeddings(call: Call, _: object) -> Response:
     given: Any = call.params.get("input")
     texts = [str(text) for text in (given if wire.is_list(given) else [given or ""])]
     rows = [{"object": "embedding", "index": at, "embedding": vector(text)} for at, text in enumerate(texts)]
-    words = sum(len(re.findall(r"\w+", text)) for text in texts)
-    usage = {"prompt_tokens": words, "total_tokens": words}
+    count = sum(len(words(text)) for text in texts)
+    usage = {"prompt_tokens": count, "total_tokens": count}
     model = str(call.params.get("model") or "local-embedding")
     return wire.answer(call.request, {"object": "list", "data": rows, "model": model, "usage": usage})

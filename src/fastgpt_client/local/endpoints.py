@@ -26,3 +26,5 @@ class Endpoint(NamedTuple):
     needs_key: bool = True
     verb: str = "post"
     """The one that FastGPT's documents name; the others work too."""
+    streamed: bool = False
+    """The handler reads the body itself, piece by piece."""

@@ -27,15 +27,18 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.responses import FileResponse, Response
 
 from . import wire
+from .endpoints import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterable
 
     from python_multipart.multipart import MultipartCallbacks
 
     from .calls import Call
+    from .settings import AppSpec
 
 _BUCKET = "fastgpt-private"
+_STORAGE = f"/system/file/s3/{_BUCKET}"
 _CONCURRENCY = 3
 _RETRIES = 3
 
@@ -230,7 +233,8 @@ class _Form:
             path, file = self._incoming
             file.close()
             path.unlink()
-        _drop(self.files)
+        for received in self.files:
+            received.path.unlink()
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -280,11 +284,6 @@ def _parameter(disposition: str, name: str) -> str:
     return unquote(found[1]) if found else ""
 
 
-def _drop(files: Iterable[Received]) -> None:
-    for received in files:
-        received.path.unlink()
-
-
 def read_data(fields: dict[str, str]) -> dict[str, Any]:
     """The field `data` of a form: a JSON object, or FastGPT takes it for an empty one."""
     try:
@@ -297,56 +296,47 @@ def read_data(fields: dict[str, str]) -> dict[str, Any]:
 # --- where to upload, and where to look -------------------------------------------------------------------------------
 
 
-def _chat_key(call: Call, app_id: str, name: str) -> str:
-    return f"chat/{app_id}/{wire.object_id()}/{call.key}/{unique(name)}"
+def new_key(call: Call, folder: str, name: str) -> str:
+    """The key of a new file: where it lies in the storage, or its id in the database of older versions."""
+    return wire.object_id() if call.state.version.uploads == "server" else f"{folder}/{_unique(name)}"
 
 
-def unique(name: str) -> str:
+def _unique(name: str) -> str:
     """The name of a file as it ends its key."""
     stem, dot, ending = quote(name, safe="").rpartition(".")
     return f"{stem or ending}_{wire.new_id(6)}{dot if stem else ''}{ending if stem else ''}"
 
 
 def _address(call: Call, path: str) -> str:
-    return f"{call.request.base_url}api/system/file/{path}"
+    return f"{call.request.base_url}api{path}"
 
 
-def view_address(call: Call, file_id: str) -> str:
+def view_address(call: Call, name: str, file_id: str) -> str:
     """Where a file can be looked at, without a key."""
-    return _address(call, f"d/{file_id}")
+    if call.state.version.uploads == "server":
+        return _address(call, f"/common/file/read/{quote(name, safe='')}?token={file_id}")
+    return _address(call, f"/system/file/d/{file_id}")
 
 
-async def _json(call: Call, schema: str) -> None:
-    call.params = await wire.read_json(call.request, call.state.version.max_body)
-    if issues := wire.check(call.params, schema):
-        raise wire.InvalidError(issues)
-    call.authorize()
+def _presigned(call: Call, folder: str) -> dict[str, Any]:
+    """Where a file goes, in the words of the server's version."""
+    key = new_key(call, folder, call.params["filename"])
+    return _put_form(call, key) if call.state.version.uploads == "put" else _post_form(call, key)
 
 
-def _answer(call: Call, data: Any) -> Response:
-    return wire.answer(call.request, wire.envelope(data))
-
-
-def _app_id(call: Call) -> str:
-    app = call.find_app()
-    if app is None:
-        raise wire.InvalidError([wire.NO_TARGET])
-    return app.id
-
-
-def _put_form(call: Call, key: str) -> Response:
+def _put_form(call: Call, key: str) -> dict[str, Any]:
     """What 4.14.5 and later say: the file is to be put to an address, whole or in parts."""
     name, size = str(call.params["filename"]), call.params.get("size")
     settings, files = call.state.settings, call.state.files
     session = Session(key, name, _kind_of(name))
     token = secrets.token_urlsafe(16)
     files.sessions[token] = session
-    url = _address(call, f"u/{token}")
+    url = _address(call, f"/system/file/u/{token}")
     said: dict[str, Any] = {
         "url": url,
         "key": key,
         "headers": {"content-type": session.content_type},
-        "previewUrl": view_address(call, files.reserve(key)),
+        "previewUrl": view_address(call, name, files.reserve(key)),
         "maxSize": settings.max_upload,
         "uploadMode": "single",
     }
@@ -354,10 +344,10 @@ def _put_form(call: Call, key: str) -> Response:
         session.total, session.part_size = size, settings.multipart_threshold
         said |= {"uploadMode": "multipart", "completeUrl": f"{url}/complete", "abortUrl": f"{url}/abort"}
         said |= {"partSize": session.part_size, "concurrency": _CONCURRENCY, "maxRetry": _RETRIES}
-    return _answer(call, said)
+    return said
 
 
-def _post_form(call: Call, key: str) -> Response:
+def _post_form(call: Call, key: str) -> dict[str, Any]:
     """What 4.14.0 to 4.14.4 say: a form for the storage, signed."""
     name = str(call.params["filename"])
     settings, token = call.state.settings, secrets.token_urlsafe(16)
@@ -374,53 +364,32 @@ def _post_form(call: Call, key: str) -> Response:
     policy = {"conditions": [*conditions, ["content-length-range", 1, settings.max_upload]]}
     fields |= {"policy": base64.b64encode(wire.encode(policy)).decode(), "x-amz-signature": token}
     call.state.files.sessions[token] = Session(key, name, fields["Content-Type"], fields=fields)
-    said = {"url": _address(call, f"s3/{_BUCKET}"), "fields": fields, "maxSize": settings.max_upload}
-    return _answer(call, said)
+    return {"url": _address(call, _STORAGE), "fields": fields, "maxSize": settings.max_upload}
 
 
 def _kind_of(name: str) -> str:
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-_CHAT_FILE = "appId?:string chatId:string filename:string size?:number contentType?:string"
-_DATASET_FILE = "datasetId:string filename:string size?:number"
-
-
-async def presign_chat(call: Call) -> Response:
+def presign_chat(call: Call, app: AppSpec) -> dict[str, Any]:
     """Where to upload a file of a conversation."""
-    await _json(call, _CHAT_FILE)
-    return _put_form(call, _chat_key(call, _app_id(call), call.params["filename"]))
+    return _presigned(call, f"chat/{app.id}/{wire.object_id()}/{call.key}")
 
 
-async def presign_chat_old(call: Call) -> Response:
-    """The same, before 4.14.5."""
-    await _json(call, _CHAT_FILE)
-    return _post_form(call, _chat_key(call, _app_id(call), call.params["filename"]))
-
-
-async def presign_dataset(call: Call) -> Response:
+def presign_dataset(call: Call, _: None) -> dict[str, Any]:
     """Where to upload a file of a knowledge base."""
-    await _json(call, _DATASET_FILE)
-    return _put_form(call, f"dataset/{call.params['datasetId']}/{unique(call.params['filename'])}")
+    return _presigned(call, f"dataset/{call.params['datasetId']}")
 
 
-async def presign_dataset_old(call: Call) -> Response:
-    """The same, before 4.14.5."""
-    await _json(call, _DATASET_FILE)
-    return _post_form(call, f"dataset/{call.params['datasetId']}/{unique(call.params['filename'])}")
-
-
-async def presign_search_image(call: Call) -> Response:
+def presign_search_image(call: Call, _: None) -> dict[str, Any]:
     """Where to upload a picture to search with."""
-    await _json(call, _DATASET_FILE)
-    return _put_form(call, f"temp/{call.params['datasetId']}/{unique(call.params['filename'])}")
+    return _presigned(call, f"temp/{call.params['datasetId']}")
 
 
-async def presign_view(call: Call) -> Response:
+def presign_view(call: Call, _: AppSpec) -> str:
     """Where to look at a file of a conversation."""
-    await _json(call, "appId?:string key:string")
-    _app_id(call)
-    return _answer(call, view_address(call, _found(call.state.files.get(call.params["key"])).id))
+    stored = _found(call.state.files.get(call.params["key"]))
+    return view_address(call, stored.name, stored.id)
 
 
 # --- uploads ----------------------------------------------------------------------------------------------------------
@@ -448,11 +417,11 @@ def _session(call: Call) -> tuple[str, Session]:
     return token, session
 
 
-async def upload(call: Call) -> Response:
+async def upload(call: Call, _: None) -> dict[str, Any]:
     """PUT: a file, or a part of one."""
     if call.request.method != "PUT":
         raise wire.ApiError("Method not allowed", 405, status=405)
-    _, session = _session(call)
+    session = _session(call)[1]
     files, limit = call.state.files, call.state.settings.max_upload
     part = call.request.query_params.get("partNumber")
     if not session.part_size:
@@ -460,7 +429,7 @@ async def upload(call: Call) -> Response:
             raise wire.ApiError("Not a multipart upload session", 400, status=400)
         path = await files.receive(call.request.stream(), limit)
         files.save(session.key, session.name, session.content_type, path)
-        return _answer(call, {"success": True})
+        return {"success": True}
     number, length = _part_of(session, part)
     if call.request.headers.get("content-length") != str(length):
         raise wire.ApiError("Multipart part length does not match session", 400, status=400)
@@ -469,7 +438,7 @@ async def upload(call: Call) -> Response:
     if number in session.parts:  # it is sent again
         session.parts[number][0].unlink()
     session.parts[number] = path, etag
-    return _answer(call, {"etag": etag})
+    return {"etag": etag}
 
 
 def _part_of(session: Session, part: str | None) -> tuple[int, int]:
@@ -488,12 +457,9 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-async def complete(call: Call) -> Response:
+async def complete(call: Call, _: None) -> dict[str, Any]:
     """All parts are there: they become a file."""
     token, session = _session(call)
-    call.params = await wire.read_json(call.request, call.state.version.max_body)
-    if issues := wire.check(call.params, "parts:array"):
-        raise wire.InvalidError(issues)
     expected = [{"partNumber": number, "etag": etag} for number, (_, etag) in sorted(session.parts.items())]
     if call.params["parts"] != expected or len(expected) * session.part_size < (session.total or 0):
         raise wire.ApiError("Multipart parts count does not match total size", 400, status=400)
@@ -501,26 +467,23 @@ async def complete(call: Call) -> Response:
     path = await files.join([path for _, (path, _) in sorted(session.parts.items())])
     files.save(session.key, session.name, session.content_type, path)
     del files.sessions[token]
-    return _answer(call, {"key": session.key})
+    return {"key": session.key}
 
 
-async def abort(call: Call) -> Response:
+def abort(call: Call, _: None) -> None:
     """The upload is given up."""
     token, session = _session(call)
-    for path, _ in session.parts.values():
+    for path, _etag in session.parts.values():
         path.unlink()
     del call.state.files.sessions[token]
-    return _answer(call, None)
 
 
-async def storage_form(call: Call) -> Response:
+def storage_form(call: Call, _: None) -> Response:
     """What the storage does with a form: it checks the fields, and wants the file last."""
-    fields, found = await read_form(call)
-    files = call.state.files
-    session = files.sessions.get(fields.get("x-amz-signature", ""))
-    good = session is not None and session.fields == fields and len(found) == 1 and found[0].size > 0
+    files, found = call.state.files, call.files
+    session = files.sessions.get(call.fields.get("x-amz-signature", ""))
+    good = session is not None and session.fields == call.fields and len(found) == 1 and found[0].size > 0
     if session is None or not good:
-        _drop(found)
         code, message = ("AccessDenied", "Access Denied.") if session is None else ("InvalidArgument", "Bad form.")
         said = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
         return Response(said, 403 if session is None else 400, media_type="application/xml")
@@ -528,34 +491,30 @@ async def storage_form(call: Call) -> Response:
     return Response(status_code=204)
 
 
-async def upload_old(call: Call) -> Response:
-    """A file for FastGPT itself, before 4.14."""
-    call.authorize()
-    fields, found = await read_form(call)
-    bucket, data = fields.get("bucketName"), read_data(fields)
-    if not found or bucket not in ("chat", "dataset"):
-        _drop(found)
-        raise wire.ApiError("bucketName is empty" if found else "File not found")
-    call.params = data
-    owner = _app_id(call) if bucket == "chat" else str(data.get("datasetId"))
-    received, *others = found
-    _drop(others)
-    key = wire.object_id()
-    stored = call.state.files.save(key, received.name, received.content_type, received.path)
-    link = f"{call.request.base_url}api/common/file/read/{quote(received.name, safe='')}?token={stored.id}&of={owner}"
-    return _answer(call, {"fileId": key, "previewUrl": link})
+def upload_here(call: Call, _: None) -> dict[str, str]:
+    """A file for FastGPT itself; the first one counts."""
+    bucket = call.fields.get("bucketName")
+    if not call.files:
+        raise wire.ApiError("File not found")
+    if bucket not in ("chat", "dataset"):
+        raise wire.ApiError("bucketName is empty")
+    if bucket == "chat" and call.find_app() is None:
+        raise wire.unauthorized_chat()
+    received = call.files[0]
+    stored = call.state.files.save(wire.object_id(), received.name, received.content_type, received.path)
+    return {"fileId": stored.key, "previewUrl": view_address(call, stored.name, stored.id)}
 
 
 # --- downloads --------------------------------------------------------------------------------------------------------
 
 
-async def view(call: Call) -> Response:
+def view(call: Call, _: None) -> Response:
     """A file, to look at."""
     return _show(call.state.files.with_id(call.request.path_params["id"]))
 
 
-async def view_old(call: Call) -> Response:
-    """The same, before 4.14."""
+def view_with_token(call: Call, _: None) -> Response:
+    """The same, where its id is in the query."""
     return _show(call.state.files.with_id(call.request.query_params.get("token", "")))
 
 
@@ -565,10 +524,8 @@ def _show(stored: StoredFile | None) -> Response:
     return FileResponse(stored.path, media_type=kind, filename=stored.name, content_disposition_type="inline")
 
 
-async def speech(call: Call) -> Response:
+def speech(call: Call, _: AppSpec) -> Response:
     """A tenth of a second of silence, for any text."""
-    await _json(call, "appId?:string ttsConfig:object input:string")
-    _app_id(call)
     config = call.params["ttsConfig"]
     if not (config.get("model") or config.get("modelId")) or not config.get("voice"):
         raise wire.ApiError("model or voice not found")
@@ -582,22 +539,21 @@ def _silence(rate: int = 8000) -> bytes:
     return head + struct.pack("<4sI", b"data", len(samples)) + samples
 
 
-ROUTES: dict[str, Callable[[Call], Awaitable[Response]]] = {
-    "/core/chat/file/presignChatFilePostUrl": presign_chat,
-    "/core/chat/file/presignChatFileGetUrl": presign_view,
-    "/core/chat/presignChatFilePostUrl": presign_chat_old,
-    "/core/chat/presignChatFileGetUrl": presign_view,
-    "/core/dataset/file/presignDatasetFilePostUrl": presign_dataset,
-    "/core/dataset/presignDatasetFilePostUrl": presign_dataset_old,
-    "/core/dataset/file/presignSearchTestImage": presign_search_image,
-    "/system/file/u/{token}": upload,
-    "/system/file/u/{token}/complete": complete,
-    "/system/file/u/{token}/abort": abort,
-    "/system/file/d/{id}": view,
-    f"/system/file/s3/{_BUCKET}": storage_form,
-    "/common/file/upload": upload_old,
-    "/common/file/read/{name}": view_old,
-    "/core/chat/record/getSpeech": speech,
-    "/core/chat/item/getSpeech": speech,
+_CHAT_FILE = "appId?:string chatId:string filename:string size?:number contentType?:string"
+_DATASET_FILE = "datasetId:string filename:string size?:number"
+_UPLOAD = "/system/file/u/{token}"
+ENDPOINTS: dict[str, Endpoint] = {
+    "/core/chat/file/presignChatFilePostUrl": Endpoint(presign_chat, "body", _CHAT_FILE),
+    "/core/chat/file/presignChatFileGetUrl": Endpoint(presign_view, "body", "appId?:string key:string"),
+    "/core/dataset/file/presignDatasetFilePostUrl": Endpoint(presign_dataset, "body", _DATASET_FILE, about_app=False),
+    "/core/dataset/file/presignSearchTestImage": Endpoint(presign_search_image, "body", _DATASET_FILE, about_app=False),
+    "/core/chat/record/getSpeech": Endpoint(speech, "body", "appId?:string ttsConfig:object input:string"),
+    "/common/file/upload": Endpoint(upload_here, about_app=False),
+    # Addresses that the server gives: who knows them is let in.
+    _UPLOAD: Endpoint(upload, about_app=False, needs_key=False, verb="put", streamed=True),
+    f"{_UPLOAD}/complete": Endpoint(complete, "body", "parts:array", about_app=False, needs_key=False),
+    f"{_UPLOAD}/abort": Endpoint(abort, about_app=False, needs_key=False),
+    _STORAGE: Endpoint(storage_form, about_app=False, needs_key=False),
+    "/system/file/d/{id}": Endpoint(view, "query", about_app=False, needs_key=False, verb="get"),
+    "/common/file/read/{name}": Endpoint(view_with_token, "query", about_app=False, needs_key=False, verb="get"),
 }
-"""Below `/api`; these read their bodies themselves."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import httpx2
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
 Delta = tuple[str, str]
 """A piece of an answer: `("content", text)` or `("reasoning_content", text)`."""
@@ -27,6 +27,8 @@ class Prompt(NamedTuple):
     history: list[tuple[str, str]]
     """Earlier messages, oldest first: `("Human" or "AI", text)`."""
     question: str
+    files: Sequence[str] = ()
+    """The names of the files that came with the question."""
 
 
 class Model(Protocol):
@@ -61,7 +63,11 @@ class Responder:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta]:
         """Answer word by word."""
         earlier = [text for role, text in prompt.history if role == "Human"]
-        for piece in pieces_of(respond(prompt.question, earlier)):
+        answer = respond(prompt.question, earlier)
+        if prompt.files:
+            chinese = bool(re.search(f"[{_CJK}]", prompt.question))
+            answer += (_CHINESE if chinese else _ENGLISH)["files"].format(", ".join(prompt.files))
+        for piece in pieces_of(answer):
             yield "content", piece
             await asyncio.sleep(self.delay)
 
@@ -84,6 +90,7 @@ _ENGLISH = {
     "each": '"{}"',
     "before": 'Your previous message was: "{}".',
     "began": 'You began this chat with: "{}".',
+    "files": " With it came: {}.",
 }
 _CHINESE = {
     "hello": "你好！",
@@ -93,6 +100,7 @@ _CHINESE = {
     "each": "“{}”",
     "before": "你上一条消息是：“{}”。",
     "began": "这次对话以你的这句话开始：“{}”。",
+    "files": "随附文件：{}。",
 }
 
 
@@ -133,7 +141,8 @@ class OpenAIModel:
         messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
         roles = {"Human": "user", "AI": "assistant"}
         messages += [{"role": roles.get(role, "system"), "content": text} for role, text in prompt.history]
-        messages.append({"role": "user", "content": prompt.question})
+        files = f"\n\nFiles: {', '.join(prompt.files)}" if prompt.files else ""
+        messages.append({"role": "user", "content": f"{prompt.question}{files}"})
         if self._client is None:
             self._client = httpx2.AsyncClient(timeout=httpx2.Timeout(600, connect=10))
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}

@@ -31,7 +31,7 @@ def routes(state: State, path: str, endpoint: Endpoint) -> list[Route]:
     async def work(call: Call) -> Response:
         return await _call(call, path, endpoint)
 
-    return [route(state, known, work) for known in state.version.where(path)]
+    return [route(state, known, work, read=not endpoint.streamed) for known in state.version.where(path)]
 
 
 async def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
@@ -40,11 +40,12 @@ async def _call(call: Call, path: str, endpoint: Endpoint) -> Response:
     source = version.source(path, endpoint.source)
     body, query = call.params, dict(call.request.query_params)
     call.params = query if source == "query" else body or query if source == "both" else body
-    untyped = endpoint.schema and source == "body" and not body and "content-type" not in call.request.headers
+    schema = version.schemas.get(path, endpoint.schema)
+    untyped = schema and source == "body" and not body and "content-type" not in call.request.headers
     if untyped and version.validates:
         raise wire.InvalidError([wire.expected("object", "")])  # Next.js takes such a body for a text
-    if path not in version.unchecked and (issues := wire.check(call.params, endpoint.schema)):
-        raise wire.InvalidError(issues)
+    if path not in version.unchecked and (issues := wire.check(call.params, schema)):
+        raise version.invalid(path, issues)
     if endpoint.needs_key:
         call.authorize()
     if path in version.refused:
@@ -71,8 +72,8 @@ def route(state: State, path: str, work: Callable[[Call], Awaitable[Response]], 
         call = Call(state, request, {})
         try:
             if read and request.headers.get("content-type", "").startswith("multipart/form-data"):
-                fields, call.files = await read_form(call)
-                call.params = read_data(fields)
+                call.fields, call.files = await read_form(call)
+                call.params = read_data(call.fields)
             elif read:
                 call.params = await wire.read_json(request, state.version.max_body)
             return await work(call)

@@ -1,8 +1,10 @@
-"""Runs: a workflow at work. Each is a task of its own that feeds a queue, so it can outlive the request it answers."""
+"""Runs: a workflow at work. Each is a task of its own that keeps its steps, so it can outlive the request it answers, and
+be joined later."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,8 @@ from .workflow import Step, Turn, steps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    from .completions import View
 
 logger: logging.Logger = logging.getLogger("fastgpt_client.local")
 
@@ -36,8 +40,13 @@ class Run:
         self.duration: float = 0
         self.failure: dict[str, Any] | None = None
         self.cut: bool = False
+        self.log: list[Step] = []
+        """All steps so far."""
+        self.ended: bool = False
+        self.view: View | None = None
+        """How its stream looks, when it may be joined."""
         self._runs = runs
-        self._queue: asyncio.Queue[Step | None] = asyncio.Queue()
+        self._news = asyncio.Event()
         self._task = asyncio.create_task(self._drive())
 
     @property
@@ -46,14 +55,21 @@ class Run:
         return next((item["errorText"] for item in reversed(self.nodes) if "errorText" in item), None)
 
     async def steps(self, heartbeat: float | None = None) -> AsyncGenerator[Step]:
-        """The steps as they come, with an empty answer every `heartbeat` seconds."""
-        beat = asyncio.create_task(self._beat(heartbeat)) if heartbeat else None
-        try:
-            while (step := await self._queue.get()) is not None:
-                yield step
-        finally:
-            if beat is not None:
-                beat.cancel()
+        """The steps from the first on, as they come, with an empty answer every `heartbeat` seconds."""
+        at, clock = 0, asyncio.get_running_loop().time
+        beat = clock() + heartbeat if heartbeat else None
+        while at < len(self.log) or not self.ended:
+            if beat is not None and heartbeat and clock() >= beat:
+                beat += heartbeat
+                yield Step("answer", {"content": ""})
+            elif at < len(self.log):
+                yield self.log[at]
+                at += 1
+            else:
+                news = self._news
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(beat):
+                        await news.wait()
 
     def stop(self) -> None:
         """End the run here; what it has said so far is kept."""
@@ -65,17 +81,18 @@ class Run:
         """Wait for the end, and for the answer to be stored."""
         await asyncio.wait([self._task])
 
-    async def _beat(self, interval: float) -> None:
-        while True:
-            await asyncio.sleep(interval)
-            self._queue.put_nowait(Step("answer", {"content": ""}))
+    def _tell(self) -> None:
+        """Wake those who follow."""
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def _drive(self) -> None:
         started = time.perf_counter()
         try:
             async for step in steps(self.turn):
                 self._collect(step)
-                self._queue.put_nowait(step)
+                self.log.append(step)
+                self._tell()
         except CutError:
             self.cut = True
         except StreamFailureError as exc:
@@ -88,7 +105,8 @@ class Run:
             self.failure = {"message": str(exc)}
         finally:
             self.duration = seconds(time.perf_counter() - started)
-            self._queue.put_nowait(None)
+            self.ended = True
+            self._tell()
             self._runs.end(self)
 
     def _collect(self, step: Step) -> None:

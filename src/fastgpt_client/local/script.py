@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import yaml
 
+from .cites import mark
+from .interactive import ALLOWED, is_question
 from .models import Delta, ModelError, pieces_of
-from .wire import is_list
+from .wire import is_list, object_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -57,6 +59,8 @@ class Rule:
     cut: int | None = None
     http: dict[str, Any] | None = None
     interactive: dict[str, Any] | None = None
+    nodes: list[dict[str, Any]] | None = None
+    gateway: float | None = None
     training: dict[str, Any] | None = None
 
     def fits(self, app: str, message: str, turn: int) -> bool:
@@ -73,7 +77,9 @@ class Rule:
         if self.pieces is not None:
             return "".join(self.pieces)
         if self.reply is not None:
-            return self.reply.replace("{question}", question).replace("{turn}", str(turn))
+            text = self.reply.replace("{question}", question).replace("{turn}", str(turn))
+            quotes = self.quotes or []
+            return _CITE.sub(lambda cite: mark(quotes[int(cite[1]) - 1]["id"]), text)
         return "" if self.error is not None else None
 
     async def stream(
@@ -160,12 +166,13 @@ class Script:
         return cls([_rule(number, item) for number, item in enumerate(data, 1)])
 
 
+_CITE = re.compile(r"\{cite:(\d+)\}")
 _ALLOWED: dict[str, tuple[tuple[type, ...], str]] = {
     "match": ((str,), "a text, or /a regular expression/"),
     "app": ((str,), "the id of an app"),
     "turn": ((int,), "a whole number from 1"),
     "times": ((int,), "a whole number from 1"),
-    "reply": ((str,), "a text, with {question} and {turn} if you like"),
+    "reply": ((str,), "a text, with {question}, {turn} and {cite:1} if you like"),
     "reasoning": ((str,), "a text"),
     "pieces": ((list,), "a list of texts"),
     "piece_size": ((int,), "a whole number from 1"),
@@ -179,10 +186,12 @@ _ALLOWED: dict[str, tuple[tuple[type, ...], str]] = {
     "stream_error": ((dict,), "{message} or {code, statusText, message}"),
     "cut": ((int,), "after how many pieces, 0 or more"),
     "http": ((dict,), "{status, body, headers}"),
-    "interactive": ((dict,), "{type: userSelect or userInput, params: {...}}"),
+    "interactive": ((dict,), ALLOWED),
+    "nodes": ((list,), "a list of nodes: {moduleName, moduleType, ..., children: a list of nodes}"),
+    "gateway": ((int, float), "seconds, 0 or more"),
     "training": ((dict,), "{error: a text} or {wait: seconds}"),
 }
-_LEAST = {"turn": 1, "times": 1, "piece_size": 1, "delay": 0, "wait": 0, "cut": 0}
+_LEAST = {"turn": 1, "times": 1, "piece_size": 1, "delay": 0, "wait": 0, "cut": 0, "gateway": 0}
 
 
 def _rule(number: int, item: Any) -> Rule:
@@ -197,7 +206,12 @@ def _rule(number: int, item: Any) -> Rule:
         good = isinstance(value, types) and (bool in types or not isinstance(value, bool))
         if not (good and (name not in _LEAST or value >= _LEAST[name]) and _inner(name, value)):
             raise ValueError(f"rule {number}: {name} must be {allowed}, not {value!r}")
-    return Rule(**given)
+    rule = Rule(**given)
+    if rule.quotes is not None:
+        rule.quotes = [{"id": object_id(), **quote} for quote in rule.quotes]
+    if any(not 0 < int(cite) <= len(rule.quotes or ()) for cite in _CITE.findall(rule.reply or "")):
+        raise ValueError(f"rule {number}: reply cites a quote that the rule does not have")
+    return rule
 
 
 def _inner(name: str, value: Any) -> bool:
@@ -209,7 +223,9 @@ def _inner(name: str, value: Any) -> bool:
     if name == "stream_error":
         return isinstance(value.get("message"), str)
     if name == "interactive":
-        return value.get("type") in ("userSelect", "userInput") and isinstance(value.get("params"), dict)
+        return is_question(value)
+    if name == "nodes":
+        return all(isinstance(node, dict) and _inner("nodes", node.get("children", [])) for node in value)
     if name == "training":
         return isinstance(value.get("error", ""), str) and isinstance(value.get("wait", 0), int | float)
     if name == "http":

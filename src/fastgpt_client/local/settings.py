@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from .interactive import ALLOWED, is_question
 from .versions import VERSIONS
 
 KINDS = ("chat", "select", "form", "plugin")
@@ -20,7 +21,8 @@ class AppSpec:
     """An app of the server.
 
     `variables` are the declared ones, as `init` shows them in `chatConfig.variables`; `prompt` is the system prompt,
-    where `{{name}}` stands for a variable.
+    where `{{name}}` stands for a variable; `interactive` is what the app asks first, as in a script; `files` says which
+    files may be sent with a message, as `chatConfig.fileSelectConfig` does: `maxFiles`, `canSelectFile`, `canSelectImg`.
     """
 
     id: str
@@ -29,12 +31,16 @@ class AppSpec:
     intro: str = ""
     variables: tuple[Mapping[str, Any], ...] = ()
     prompt: str = ""
+    interactive: Mapping[str, Any] | None = None
+    files: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.id:
             raise ValueError("an app needs an id: write ID or ID:kind")
         if self.kind not in KINDS:
             raise ValueError(f"unknown app kind {self.kind!r} of app {self.id!r}: use one of {', '.join(KINDS)}")
+        if self.interactive is not None and not is_question(self.interactive):
+            raise ValueError(f"interactive of app {self.id!r} must be {ALLOWED}, not {self.interactive!r}")
         object.__setattr__(self, "variables", tuple(self.variables))
 
     @classmethod
@@ -59,7 +65,8 @@ class Settings:
     `app_keys` are keys that belong to one app, as FastGPT made them before 4.15: the key and the app's id.
     `rate_limit` is in requests a minute; `delay` the pause between two pieces of an answer; `require_app_id` asks for
     an app id as FastGPT 4.16 does instead of falling back to the first app; `commercial` answers the commercial
-    endpoints (log charts); `version` is the FastGPT version that the server stands for: "4.11", "4.14" or "4.16";
+    endpoints (log charts); `version` is the FastGPT version that the server stands for: "4.11", "4.14", "4.16"
+    or "4.17";
     `embedding_url` is an OpenAI-compatible endpoint for vectors; `training_delay` the seconds that each step of
     indexing a chunk takes; `max_upload` is in bytes, and so is `multipart_threshold`: larger files are taken in parts
     of that size.

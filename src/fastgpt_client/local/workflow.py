@@ -6,53 +6,22 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import interactive
 from .models import Delta, Model, ModelError, Prompt, pieces_of
-from .wire import new_id, object_id, seconds
+from .wire import is_list, new_id, object_id, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator, Mapping
 
     from .script import Rule
     from .settings import AppSpec
 
-_SELECT: dict[str, Any] = {
-    "type": "userSelect",
-    "params": {
-        "description": "Pick one",
-        "userSelectOptions": [{"value": "Confirm", "key": "option1"}, {"value": "Cancel", "key": "option2"}],
-    },
-}
-_FORM: dict[str, Any] = {
-    "type": "userInput",
-    "params": {
-        "description": "Fill in",
-        "inputForm": [
-            {
-                "type": "input",
-                "key": "name",
-                "label": "name",
-                "description": "your name",
-                "value": "",
-                "defaultValue": "",
-                "valueType": "string",
-                "required": True,
-                "maxLength": 50,
-            },
-            {
-                "type": "numberInput",
-                "key": "age",
-                "label": "age",
-                "description": "",
-                "value": "",
-                "valueType": "number",
-                "required": False,
-            },
-        ],
-    },
-}
-_ASKS = {"select": _SELECT, "form": _FORM}
+_ASKS = {"select": interactive.SELECT, "form": interactive.FORM}
+
+
+_ASKERS = {"userSelect": ("User select", "userSelect", "sel"), "userInput": ("Form", "formInput", "form")}
 
 
 class Step(NamedTuple):
@@ -73,6 +42,8 @@ class Turn:
     history: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     system: list[str] = field(default_factory=list[str])
     variables: dict[str, Any] = field(default_factory=dict[str, Any])
+    files: list[str] = field(default_factory=list[str])
+    """The names of the files that came with the message."""
     number: int = 1
     rule: Rule | None = None
     pending: dict[str, Any] | None = None
@@ -89,11 +60,11 @@ class Turn:
         return self.message
 
     @property
-    def asks(self) -> dict[str, Any] | None:
+    def asks(self) -> Mapping[str, Any] | None:
         """The interactive node that this turn stops at."""
         if self.pending is not None:
             return None
-        return (self.rule and self.rule.interactive) or _ASKS.get(self.app.kind)
+        return (self.rule and self.rule.interactive) or self.app.interactive or _ASKS.get(self.app.kind)
 
     @property
     def shown_variables(self) -> dict[str, Any]:
@@ -128,22 +99,27 @@ async def steps(turn: Turn) -> AsyncGenerator[Step]:
     """Run the app of a turn."""
     rule, asks = turn.rule, turn.asks
     if turn.pending is not None:
-        result = answer_interactive(turn.pending, turn.message)
-        yield Step("flowNodeResponse", result)
-        if turn.pending["type"] == "userSelect" and turn.message not in _options(turn.pending):
+        asked = interactive.innermost(turn.pending)
+        result = interactive.answer(turn.pending, turn.message)
+        if result is not None:
+            yield _done(*_ASKERS[asked["type"]], **result, id=asked["nodeResponseId"])
+        if asked["type"] == "userSelect" and turn.message not in interactive.options(asked):
             return  # no branch of the node leads on from here
     elif turn.app.kind == "plugin":
         yield _done("in", "pluginInput", "pluginInput")
     else:
         yield _done("Start", "workflowStart", "start")
     if asks is not None:
-        yield Step("interactive", {"interactive": _interactive(asks, turn.message)})
+        yield Step("interactive", {"interactive": interactive.ask(asks, turn.message)})
         return
     if rule is not None and rule.variables is not None:
         yield _running("Set var")
         turn.variables |= rule.variables
         yield Step("updateVariables", dict(turn.shown_variables))
         yield _done("Set var", "variableUpdate", "vu", updateVarResult=list(rule.variables.values()))
+    for reported in (rule is not None and rule.nodes) or ():
+        yield _running(str(reported.get("moduleName", "")))
+        yield Step("flowNodeResponse", _reported(reported))
     if rule is not None and rule.quotes is not None:
         async for step in _search(turn, rule.quotes):
             yield step
@@ -161,6 +137,18 @@ async def steps(turn: Turn) -> AsyncGenerator[Step]:
         yield _done("out", "pluginOutput", "pluginOutput", pluginOutput={"result": text})
 
 
+def _reported(given: Mapping[str, Any], parent: str | None = None) -> dict[str, Any]:
+    """A node as a script gives it, and the nodes that ran inside of it."""
+    detail = {name: value for name, value in given.items() if name not in ("moduleName", "moduleType", "children")}
+    if parent is not None:
+        detail["parentId"] = parent
+    kind = given.get("moduleType", "code")
+    shown = node(given.get("moduleName", kind), kind, detail.pop("nodeId", kind), **detail)
+    if "children" in given:
+        shown["childrenResponses"] = [_reported(child, shown["id"]) for child in given["children"]]
+    return shown
+
+
 async def _ai(turn: Turn, tools: list[dict[str, Any]] | None) -> AsyncGenerator[Step]:
     """The AI node; with tools it is FastGPT's tool-call node."""
     started = time.perf_counter()
@@ -173,9 +161,11 @@ async def _ai(turn: Turn, tools: list[dict[str, Any]] | None) -> AsyncGenerator[
         return
     run_id, children = new_id(16), list[dict[str, Any]]()
     for index, tool in enumerate(tools or [], 1):
-        async for step in _call_tool(index, tool, run_id, children):
+        for step in _call_tool(index, tool, run_id, children):
             yield step
-    prompt = Prompt("\n".join([fill(turn.app.prompt, turn.variables), *turn.system]).strip(), turn.history, question)
+            await asyncio.sleep(turn.delay)
+    system = "\n".join([fill(turn.app.prompt, turn.variables), *turn.system]).strip()
+    prompt = Prompt(system, turn.history, question, turn.files)
     text, reasoning, error, reason = "", "", None, "stop"
     try:
         async for kind, piece in _deltas(turn, prompt):
@@ -222,9 +212,12 @@ def _deltas(turn: Turn, prompt: Prompt) -> AsyncGenerator[Delta]:
     return turn.rule.stream(prompt.question, turn.number, answer, turn.delay)
 
 
-async def _call_tool(index: int, tool: dict[str, Any], parent: str, children: list[Any]) -> AsyncGenerator[Step]:
-    params = tool.get("params", "{}")
-    params = params if isinstance(params, str) else json.dumps(params, ensure_ascii=False)
+def _call_tool(index: int, tool: dict[str, Any], parent: str, children: list[Any]) -> Iterator[Step]:
+    """What a call of a tool says; lists of texts come as they are, piece by piece."""
+    params, response = tool.get("params", "{}"), tool.get("response", "")
+    if not is_list(params):
+        params = pieces_of(params if isinstance(params, str) else json.dumps(params, ensure_ascii=False))
+    responses = [str(piece) for piece in (response if is_list(response) else [response])]
     call: dict[str, Any] = {
         "id": tool.get("id", f"call_{index}"),
         "toolName": tool.get("name", "Tool"),
@@ -240,12 +233,13 @@ async def _call_tool(index: int, tool: dict[str, Any], parent: str, children: li
         return Step(event, {"eventId": event_id, "tool": {**call, **change}})
 
     yield step("toolCall")
-    for piece in pieces_of(params):
+    for piece in params:
         yield step("toolParams", params=piece)
-    response = str(tool.get("response", ""))
-    yield step("toolResponse", response=response)
+    for piece in responses:
+        yield step("toolResponse", response=piece)
     ids: dict[str, Any] = {"id": new_id(16), "parentId": parent}
-    children.append(node(call["toolName"], "textEditor", call["functionName"], textOutput=response, **ids))
+    children.append(node(call["toolName"], "textEditor", call["functionName"], textOutput="".join(responses), **ids))
+    children += [_reported(child, parent) for child in tool.get("nodes", ())]
 
 
 async def _search(turn: Turn, quotes: list[dict[str, Any]]) -> AsyncGenerator[Step]:
@@ -280,62 +274,3 @@ def fill(prompt: str, variables: dict[str, Any]) -> str:
     for name, value in variables.items():
         prompt = prompt.replace(f"{{{{{name}}}}}", str(value))
     return prompt
-
-
-# --- interactive nodes ------------------------------------------------------------------------------------------------
-
-
-def _interactive(asks: dict[str, Any], question: str) -> dict[str, Any]:
-    """An interactive as the stream and the records hold it: with what FastGPT needs to go on."""
-    select = asks["type"] == "userSelect"
-    here, targets = ("sel", ["ai1", "ai2"]) if select else ("form", ["ai"])
-    handles = ["start-source-right", *([f"sel-source-option{n}" for n in (1, 2)] if select else ["form-source-right"])]
-    edges = [
-        {
-            "source": "start" if target == here else here,
-            "sourceHandle": handle,
-            "target": target,
-            "targetHandle": f"{target}-target-left",
-            "status": "active",
-        }
-        for target, handle in zip([here, *targets], handles, strict=True)
-    ]
-    return {
-        "type": asks["type"],
-        "params": json.loads(json.dumps(asks["params"])),  # the answer is written into it later
-        "interactiveId": new_id(16),
-        "nodeResponseId": new_id(16),
-        "skipNodeQueue": [],
-        "entryNodeIds": [here],
-        "memoryEdges": edges,
-        "nodeOutputs": [{"nodeId": "start", "key": "userChatInput", "value": question}],
-        "usageId": object_id(),
-    }
-
-
-def is_open(interactive: dict[str, Any]) -> bool:
-    """Whether an interactive still waits for its answer."""
-    params = interactive["params"]
-    return "userSelectedVal" not in params and not params.get("submitted")
-
-
-def _options(interactive: dict[str, Any]) -> list[str]:
-    return [option["value"] for option in interactive["params"].get("userSelectOptions", [])]
-
-
-def answer_interactive(interactive: dict[str, Any], message: str) -> dict[str, Any]:
-    """Write the user's answer into an interactive, and report its node."""
-    params, node_id = interactive["params"], interactive["nodeResponseId"]
-    if interactive["type"] == "userSelect":
-        params["userSelectedVal"] = message
-        return node("User select", "userSelect", "sel", userSelectResult=message, id=node_id)
-    try:
-        given: Any = json.loads(message)
-    except ValueError:
-        given = None
-    values = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
-    for entry in params.get("inputForm", []):
-        if entry.get("key") in values:
-            entry["value"] = values[entry["key"]]
-    params["submitted"] = True
-    return node("Form", "formInput", "form", formInputResult=values, id=node_id)

@@ -53,6 +53,7 @@ ORDER = [
     r"coll-create-text-legacy",
     r"coll-create-(link|text-unknown)",
     r"coll-create-localFile-txt",
+    r"coll-create-localFile-bad-ext",
     r"coll-(list|listV2|scrollList)\.",
     r"coll-(trainingDetail|detail)",
     r"coll-update",
@@ -70,6 +71,11 @@ ORDER = [
     r"coll-create-forsync",
     r"coll-delete-post-id",
     r"coll-delete",
+    r"coll-create-text-trainingType-missing",
+    r"coll-list\w*-page",
+    r"coll-del-fresh-create",
+    r"coll-del-fresh-DELETE-query-id\.",
+    r"coll-del-fresh",
     r"(?!chat-.*clear).",
     r"chat-.*clearHistories",
     r"chat-history-after-clear",
@@ -89,8 +95,7 @@ def main(folder: Path) -> None:
         recorded = json.loads(file.read_text(encoding="utf-8"))
         request, response = recorded["request"], recorded["response"]
         url = urlsplit(request["url"])
-        later = "/core/dataset/" in url.path and folder.name != "4.16.0"  # knowledge bases answer as 4.16 does
-        if later or not PATHS.match(url.path) or LEFT_OUT.match(file.name):
+        if not PATHS.match(url.path) or LEFT_OUT.match(file.name):
             continue
         headers = {name.lower(): value for name, value in response["headers"]}
         sent = {

@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from .. import wire
 from ..endpoints import Endpoint
-from ..files import unique, view_address
+from ..files import new_key, view_address
 from ..logs import TMB_ID
 from .parsing import DEFAULTS, IMAGES, UPLOADABLE, ParseError, cut, ending, read_rows, to_text, write_rows
-from .shapes import collection_of, dataset_of, page, permission, raw_collection, raw_dataset, source_of
+from .shapes import TEAM_ID, collection_of, dataset_of, page, permission, raw_collection, raw_dataset, source_of
 from .store import Progress
 from .training import digest
 
@@ -102,7 +102,7 @@ def _file(call: Call, allowed: Sequence[str] = UPLOADABLE) -> Received:
     """The one file of a form."""
     if not call.files:
         raise wire.ApiError("File not found")
-    if ending(call.files[0].name) not in allowed:
+    if ending(call.files[0].name) not in allowed and call.state.version.refuses_file_types:
         raise wire.bad_file_type()
     return call.files[0]
 
@@ -110,7 +110,7 @@ def _file(call: Call, allowed: Sequence[str] = UPLOADABLE) -> Received:
 def _keep(call: Call, name: str, content: Path | bytes, kind: str) -> StoredFile:
     """Keep a file of a knowledge base."""
     dataset = dataset_of(call, call.params.get("datasetId"))
-    return call.state.files.save(f"dataset/{dataset.id}/{unique(name)}", name, kind, content)
+    return call.state.files.save(new_key(call, f"dataset/{dataset.id}", name), name, kind, content)
 
 
 def _add_file(call: Call, name: str, content: Path | bytes, kind: str, **columns: Any) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def create_local_file(call: Call, _: None) -> dict[str, Any]:
 def create_file_id(call: Call, _: None) -> dict[str, Any]:
     """A collection of a file that was uploaded before."""
     original = _original(call, call.params["fileId"])
-    if ending(original.name) not in UPLOADABLE:
+    if ending(original.name) not in UPLOADABLE and call.state.version.refuses_file_types:
         raise wire.bad_file_type()
     return _trained(call, _add(call, "file", original.name, original))
 
@@ -298,7 +298,7 @@ def _marked(call: Call, collection: Collection) -> dict[str, Any]:
 
 def list_v2(call: Call, _: None) -> dict[str, Any]:
     """A page of collections."""
-    found, total, progress = _some(call)
+    version, (found, total, progress) = call.state.version, _some(call)
     rows: list[dict[str, Any]] = []
     for each in found:
         kind = {"trainingType": each.trainingType} if each.trainingType is not None else {}
@@ -310,9 +310,12 @@ def list_v2(call: Call, _: None) -> dict[str, Any]:
             **_times(each),
             **kind,
         }
-        row |= {**_origin(each), "permission": permission(new=True), "dataAmount": progress[each.id].done}
-        rows.append(row | _progress(progress[each.id]))
-    return {"total": total, "list": rows}
+        row |= {**_origin(each), "permission": permission(call, new=True), "dataAmount": progress[each.id].done}
+        row |= _progress(progress[each.id])
+        if version.errors_while_waiting and not row["trainingAmount"]:
+            del row["hasError"]
+        rows.append(version.collection_row(row))
+    return version.pages({"total": total, "list": rows})
 
 
 def _old_row(call: Call, each: Collection, progress: Progress, *, scroll: bool) -> dict[str, Any]:
@@ -320,7 +323,8 @@ def _old_row(call: Call, each: Collection, progress: Progress, *, scroll: bool) 
     row = {**_head(each), "type": each.type, "name": each.name, **tags, **_marked(call, each), **_origin(each)}
     # The scroll list counts only what waits; the rest is always that of a collection at rest.
     shown = {**(_progress(Progress()) if scroll else {}), "trainingAmount": progress.active + progress.failed}
-    return {**row, **_times(each), "dataAmount": progress.done, **shown, "permission": permission()}
+    row |= {**_times(each), "dataAmount": progress.done, **shown, "permission": permission(call)}
+    return call.state.version.collection_scroll_row(row)
 
 
 def list_old(call: Call, _: None) -> dict[str, Any]:
@@ -342,26 +346,34 @@ def detail(call: Call, _: None) -> dict[str, Any]:
     store, collection = call.state.knowledge, collection_of(call, call.params["id"])
     progress = store.progress([collection.id])[collection.id]
     original = call.state.files.get(collection.fileId or "")
-    size = original.size if original is not None else 0
-    file = {"file": {"filename": collection.name, "contentLength": size}} if collection.fileId is not None else {}
-    return {
+    file = {"file": _file_of(call, original)} if original is not None else {}
+    shown = {
         **collection.settings,
         **raw_collection(store, collection, names=True),
-        **({"metadata": collection.metadata} if collection.metadata else {}),
-        "dataset": raw_dataset(dataset_of(call, collection.datasetId)),
+        "dataset": raw_dataset(call, dataset_of(call, collection.datasetId)),
         **source_of(collection),
         **file,
-        "permission": permission(new=True),
+        "permission": permission(call, new=True),
         "indexAmount": store.index_amount(collection.id),
         "errorCount": progress.failed,
         **_progress(progress),
     }
+    return call.state.version.collection(shown)
+
+
+def _file_of(call: Call, original: StoredFile) -> dict[str, Any]:
+    """What is known of the original of a collection."""
+    shown: dict[str, Any] = {"_id": original.key, "length": original.size, "chunkSize": 128 * 1024}
+    shown |= {"uploadDate": wire.iso(original.path.stat().st_mtime), "filename": original.name}
+    shown |= {"extension": ending(original.name), "contentType": original.content_type}
+    shown |= {"contentLength": original.size, "metadata": {"teamId": TEAM_ID, "uid": TMB_ID}}
+    return call.state.version.collection_file(shown)
 
 
 def training_detail(call: Call, _: None) -> dict[str, Any]:
     """How far a collection is, by step."""
     collection = collection_of(call, call.params["collectionId"])
-    queued, training, errors = call.state.knowledge.counts(collection.id)
+    queued, training, errors = map(call.state.version.step_counts, call.state.knowledge.counts(collection.id))
     advanced = ("customPdfParse", "imageIndex", "autoIndexes")
     kind = {"trainingType": collection.trainingType} if collection.trainingType is not None else {}
     return {
@@ -381,7 +393,8 @@ def read(call: Call, _: None) -> dict[str, Any]:
         return {"type": "url", "value": collection.rawLink}
     if collection.fileId is None:
         raise wire.ApiError("The collection has no original")
-    return {"type": "url", "value": view_address(call, _original(call, collection.fileId).id)}
+    original = _original(call, collection.fileId)
+    return {"type": "url", "value": view_address(call, original.name, original.id)}
 
 
 def export(call: Call, _: None) -> Response:
@@ -462,8 +475,12 @@ def update(call: Call, _: None) -> None:
 
 
 def delete(call: Call, _: None) -> None:
-    """Delete collections, and folders with all that is in them; FastGPT 4.16 reads no ids but these."""
-    ids: Any = call.params.get("collectionIds")
+    """Delete collections, and folders with all that is in them."""
+    reads, ids = call.state.version.collection_delete, call.params.get("collectionIds")
+    if reads != "collectionIds" and "id" in call.request.query_params:
+        ids = [call.request.query_params["id"]]
+    elif reads == "id":
+        ids = None
     if not wire.is_list(ids) or not ids:
         raise wire.missing_params()
     found = [collection_of(call, key).id for key in ids]
@@ -514,7 +531,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     f"{_HERE}/detail": Endpoint(detail, "query", "id:id", about_app=False, verb="get"),
     f"{_HERE}/trainingDetail": Endpoint(training_detail, "query", "collectionId:id", about_app=False, verb="get"),
     f"{_HERE}/update": Endpoint(update, "body", "id?:id name?:string forbid?:boolean parentId?:id", about_app=False),
-    f"{_HERE}/delete": Endpoint(delete, "body", about_app=False),
+    f"{_HERE}/delete": Endpoint(delete, "body", "collectionIds?:array", about_app=False),
     f"{_HERE}/sync": Endpoint(sync, "body", "collectionId:id", about_app=False),
     f"{_HERE}/read": Endpoint(read, "body", "collectionId:id", about_app=False),
     f"{_HERE}/getDownloadTicket": Endpoint(ticket, "body", "datasetId:id collectionIds:array", about_app=False),

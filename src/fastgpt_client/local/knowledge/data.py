@@ -104,11 +104,20 @@ def list_data(call: Call, _: None) -> dict[str, Any]:
     collection = collection_of(call, call.params["collectionId"])
     search = str(call.params.get("searchText") or "")
     found, total = call.state.knowledge.data_page(collection.id, *page(call), search)
-    return {"total": total, "list": [_row(data) for data in found]}
+    rows = [call.state.version.data_row(_row(data)) for data in found]
+    return call.state.version.pages({"total": total, "list": rows})
+
+
+def list_old(call: Call, _: None) -> dict[str, Any]:
+    """The same, as it was before."""
+    shown = list_data(call, _)
+    for row in shown["list"]:
+        row.pop("teamId", None)
+    return shown
 
 
 def _row(data: Data) -> dict[str, Any]:
-    place = {"_id": data.id, "datasetId": data.datasetId, "collectionId": data.collectionId}
+    place = {"_id": data.id, "teamId": TEAM_ID, "datasetId": data.datasetId, "collectionId": data.collectionId}
     row = {**place, "q": data.q, "a": data.a, "chunkIndex": data.chunkIndex}
     return row if data.imageId is None else {**row, "imageId": data.imageId}
 
@@ -116,8 +125,10 @@ def _row(data: Data) -> dict[str, Any]:
 def detail(call: Call, _: None) -> dict[str, Any]:
     """One chunk, with the texts that it is found by."""
     data = data_of(call, call.params["id"])
-    picture = {"imageId": data.imageId} if data.imageId is not None else {}
-    return {
+    version, picture = call.state.version, {"imageId": data.imageId} if data.imageId is not None else {}
+    number = int(data.id, 16)
+    indexes = [version.data_index({**index, "_id": f"{number + at:x}"}) for at, index in enumerate(data.indexes, 1)]
+    shown = {
         "q": data.q,
         "a": data.a,
         **picture,
@@ -128,16 +139,18 @@ def detail(call: Call, _: None) -> dict[str, Any]:
         "updateTime": wire.iso(data.updateTime),
         **source_of(collection_of(call, data.collectionId)),
         "chunkIndex": data.chunkIndex,
-        "indexes": data.indexes,
+        "indexes": indexes,
         "isOwner": True,
     }
+    return version.data(shown)
 
 
 def quote(call: Call, _: None) -> dict[str, Any]:
     """A cited chunk, and its collection."""
     data = data_of(call, call.params["id"])
-    collection = raw_collection(call.state.knowledge, collection_of(call, data.collectionId))
-    return {"q": data.q, **({"a": data.a} if data.a else {}), "collection": collection}
+    version, collection = call.state.version, collection_of(call, data.collectionId)
+    shown = version.raw_collection(raw_collection(call.state.knowledge, collection))
+    return version.data_quote({"q": data.q, **({"a": data.a} if data.a else {}), "collection": shown})
 
 
 def rights(call: Call, _: None) -> dict[str, Any]:
@@ -161,7 +174,7 @@ async def _index(call: Call, data: Data, texts: list[dict[str, Any]], *, said: b
     return data
 
 
-async def update(call: Call, _: None) -> dict[str, Any]:
+async def update(call: Call, _: None) -> dict[str, Any] | None:
     """Change a chunk. Texts that it was found by and that are not named go, but for those of what it says."""
     params, old = call.params, data_of(call, call.params["dataId"])
     q = params["q"] if params.get("q") is not None else old.q
@@ -172,12 +185,13 @@ async def update(call: Call, _: None) -> dict[str, Any]:
     given = [text for text in _texts(params.get("indexes"), "indexes") if text.get("type") != "default"]
     data = old._replace(q=q, a=a, imageId=params.get("imageId") or old.imageId)
     await _index(call, data, [*default, *(text for text in given if text["text"] not in known)], said=True)
-    return {"q": q, **({"a": a} if a else {})}
+    return {"q": q, **({"a": a} if a else {})} if call.state.version.tells_updates else None
 
 
-def delete(call: Call, _: None) -> None:
+def delete(call: Call, _: None) -> str | None:
     """Delete a chunk."""
     call.state.knowledge.delete_data(data_of(call, call.params["id"]))
+    return call.state.version.data_deleted
 
 
 def _of_data(call: Call) -> tuple[Data, dict[str, Any]]:
@@ -257,7 +271,10 @@ def list_dataset_errors(call: Call, _: None) -> dict[str, Any]:
     for key in ids:
         collection = collection_of(call, key)
         steps, count = store.failed(collection.id, start, size)
-        shown = {"collection": raw_collection(store, collection), "items": [_step(step) for step in steps]}
+        shown = {
+            "collection": call.state.version.raw_collection(raw_collection(store, collection)),
+            "items": [_step(step) for step in steps],
+        }
         rows.append({**shown, "errorCount": count, "hasMoreItems": count > start + len(steps)})
     return {"list": rows, "total": total}
 
@@ -327,7 +344,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     ),
     f"{_DATA}/insertImages": Endpoint(insert_images, about_app=False),
     f"{_DATA}/v2/list": Endpoint(list_data, "body", "collectionId:id searchText?:string", about_app=False),
-    f"{_DATA}/list": Endpoint(list_data, "body", "collectionId:id searchText?:string", about_app=False),
+    f"{_DATA}/list": Endpoint(list_old, "body", "collectionId:id searchText?:string", about_app=False),
     f"{_DATA}/detail": Endpoint(detail, "query", "id:id", about_app=False, verb="get"),
     f"{_DATA}/update": Endpoint(
         update, "body", "dataId:id q?:string a?:string imageId?:string", about_app=False, verb="put"

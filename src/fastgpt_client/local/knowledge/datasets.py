@@ -35,7 +35,8 @@ def create(call: Call, _: None) -> str:
     if parent is not None:
         dataset_of(call, parent)
     settings = {name: params[name] for name in _SETTINGS if params.get(name) is not None}
-    named = {name: params[name] for name in ("name", "intro", "avatar")} | {"type": params.get("type") or "dataset"}
+    named = {name: params.get(name) or "" for name in ("name", "intro", "avatar")}
+    named["type"] = params.get("type") or "dataset"
     return call.state.knowledge.add_dataset(settings, parentId=parent, **named, **_models(call))
 
 
@@ -45,10 +46,11 @@ def create_folder(call: Call, _: None) -> None:
     create(call, _)
 
 
-def _vector_model(name: str) -> dict[str, Any]:
+def _vector_model(call: Call, name: str) -> dict[str, Any]:
     known = {"type": "embedding", "provider": "OpenAI", "model": name, "name": name}
     numbers = {"defaultToken": 512, "maxToken": 3000, "weight": 100}
-    return {**known, **numbers, "isActive": True, "avatar": "/imgs/x.svg", "isCustom": False}
+    shown = {**known, **numbers, "isActive": True, "avatar": "/imgs/x.svg", "isCustom": False}
+    return call.state.version.vector_model(shown)
 
 
 def _language_model(name: str) -> dict[str, Any]:
@@ -57,18 +59,18 @@ def _language_model(name: str) -> dict[str, Any]:
     return {**known, **numbers, "isActive": True, "avatar": "/imgs/x.svg", "isCustom": False}
 
 
-def _row(dataset: Dataset) -> dict[str, Any]:
+def _row(call: Call, dataset: Dataset) -> dict[str, Any]:
     return {
         "_id": dataset.id,
         "avatar": dataset.avatar,
         "name": dataset.name,
         "intro": dataset.intro,
         "type": dataset.type,
-        "vectorModel": _vector_model(dataset.vectorModel),
+        "vectorModel": _vector_model(call, dataset.vectorModel),
         "inheritPermission": True,
         "tmbId": TMB_ID,
         "updateTime": wire.iso(dataset.updateTime),
-        "permission": permission(),
+        "permission": permission(call),
         "private": True,
         "sourceMember": MEMBER,
     }
@@ -80,15 +82,15 @@ def list_datasets(call: Call, _: None) -> list[dict[str, Any]]:
     found = call.state.knowledge.datasets(
         params.get("parentId") or None, str(params.get("searchKey") or ""), params.get("type")
     )
-    return [_row(dataset) for dataset in found]
+    return [_row(call, dataset) for dataset in found]
 
 
 def detail(call: Call, _: None) -> dict[str, Any]:
     """One knowledge base, its models in full."""
     dataset = dataset_of(call, call.params["id"])
     models = {name: _language_model(getattr(dataset, name)) for name in _MODELS}
-    models["vectorModel"] = _vector_model(dataset.vectorModel)
-    return {**raw_dataset(dataset), **models, "status": "active", "permission": permission()}
+    models["vectorModel"] = _vector_model(call, dataset.vectorModel)
+    return {**raw_dataset(call, dataset), **models, "status": "active", "permission": permission(call)}
 
 
 def update(call: Call, _: None) -> None:
@@ -113,9 +115,9 @@ def _check_move(call: Call, ids: Sequence[str], parent: str | None) -> None:
 
 
 def delete(call: Call, _: None) -> None:
-    """Delete a knowledge base with all that is in it; one that was deleted before is no error."""
+    """Delete a knowledge base with all that is in it."""
     store, key = call.state.knowledge, call.params["id"]
-    if not store.was_dataset(key):
+    if not (call.state.version.forgives_deleting and store.was_dataset(key)):
         store.delete_datasets(store.datasets_inside(dataset_of(call, key).id))
         call.state.training.wake()
 

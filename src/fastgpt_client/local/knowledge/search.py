@@ -104,7 +104,8 @@ async def search(call: Call, _: None) -> dict[str, Any]:
     started, params = time.perf_counter(), call.params
     text, mode = params.get("text") or "", params.get("searchMode") or "embedding"
     if not text and not params.get("queryImageUrls"):
-        raise wire.InvalidError([{"code": "custom", "path": [], "message": "text or queryImageUrls is required"}])
+        issue: dict[str, Any] = {"code": "custom", "path": [], "message": "text or queryImageUrls is required"}
+        raise call.state.version.invalid(_PATH, [issue])
     if mode not in _MODES:
         raise wire.InvalidError([wire.one_of(list(_MODES), "searchMode")])
     dataset = dataset_of(call, params["datasetId"])
@@ -121,14 +122,16 @@ async def search(call: Call, _: None) -> dict[str, Any]:
         hits = _fused(hits, _reranked(hits, text), 1 - _weight(call, "rerankWeight"))
     judge = "reRank" if rerank else "embedding"
     good = [hit for hit in hits if judge not in hit.scores or hit.scores[judge][0] >= similarity]
-    return {
+    shown = {
         "list": [_shown(call, hit) for hit in _within(good, limit)],
         "duration": f"{time.perf_counter() - started:.3f}s",
         "limit": limit,
         "searchMode": mode,
         "usingReRank": rerank,
         "similarity": similarity,
+        "usingSimilarityFilter": True,
     }
+    return call.state.version.search(shown)
 
 
 def _within(hits: list[Hit], limit: float) -> list[Hit]:
@@ -144,7 +147,7 @@ def _within(hits: list[Hit], limit: float) -> list[Hit]:
 
 def _shown(call: Call, hit: Hit) -> dict[str, Any]:
     data = hit.data
-    return {
+    shown = {
         "q": data.q,
         **({"a": data.a} if data.a else {}),
         "id": data.id,
@@ -158,11 +161,14 @@ def _shown(call: Call, hit: Hit) -> dict[str, Any]:
             for kind in ("embedding", "fullText", "reRank", "rrf")
             if kind in hit.scores
         ],
+        "tokens": tokens(data.q + data.a),
     }
+    return call.state.version.found(shown)
 
 
+_PATH = "/core/dataset/searchTest"
 ENDPOINTS: dict[str, Endpoint] = {
-    "/core/dataset/searchTest": Endpoint(
+    _PATH: Endpoint(
         search,
         "body",
         "datasetId:id text?:string limit?:number similarity?:number searchMode?:string queryImageUrls?:array"

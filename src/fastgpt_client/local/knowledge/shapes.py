@@ -16,20 +16,23 @@ _ALL = 2**32 - 1
 _LIMIT = 30
 
 
-def permission(*, new: bool = False) -> dict[str, Any]:
+def permission(call: Call, *, new: bool = False) -> dict[str, Any]:
     """All rights; FastGPT's `new` endpoints name one of them later."""
     has = ("ManagePer", "WritePer", "ReadPer", "ManageRole", "WriteRole", "ReadRole")
-    values = {"read": 4, "write": 2, "manage": 1}
+    values, older = {"read": 4, "write": 2, "manage": 1}, {"read": 4, "write": 6, "manage": 7}
     roles: dict[str, Any] = {}
+    older_roles: dict[str, Any] = {}
     for name, value in values.items():
         title = f"common:permission.{'manager' if name == 'manage' else name}"
         described = {"name": title, "description": f"dataset:permission.des.{name}"}
         roles[name] = {**described, "value": value, "checkBoxType": "single"}
+        older_roles[name] = {**roles[name], "description": "", "value": older[name]}
     shown: dict[str, Any] = {"role": _ALL} if new else {"role": _ALL, "permission": _ALL}
     shown |= {"isOwner": True, **{f"has{name}": True for name in has}}
     if new:
         shown["permission"] = _ALL
-    return {**shown, "roleList": roles, "perList": {"owner": _ALL, **values}, "rolePerMap": {}}
+    shown |= {"roleList": roles, "perList": {"owner": _ALL, **values}, "rolePerMap": {}}
+    return call.state.version.permission({**shown, "value": _ALL, "_permissionList": older_roles})
 
 
 def dataset_of(call: Call, key: Any) -> Dataset:
@@ -62,9 +65,9 @@ def page(call: Call, most: int = _LIMIT) -> tuple[int, int]:
     return call.number("offset", 0) or (max(1, call.number("pageNum", 1)) - 1) * size, size
 
 
-def raw_dataset(dataset: Dataset) -> dict[str, Any]:
+def raw_dataset(call: Call, dataset: Dataset) -> dict[str, Any]:
     """A knowledge base as the database has it."""
-    return {
+    shown = {
         "_id": dataset.id,
         "parentId": dataset.parentId,
         "teamId": TEAM_ID,
@@ -80,7 +83,9 @@ def raw_dataset(dataset: Dataset) -> dict[str, Any]:
         "vlmModel": dataset.vlmModel,
         **dataset.settings,
         "deleteTime": None,
+        "__v": 0,
     }
+    return call.state.version.dataset(shown)
 
 
 def source_of(collection: Collection) -> dict[str, Any]:
@@ -90,7 +95,7 @@ def source_of(collection: Collection) -> dict[str, Any]:
 
 
 def raw_collection(store: KnowledgeStore, collection: Collection, *, names: bool = False) -> dict[str, Any]:
-    """A collection as the database has it: its tags by id, or by name."""
+    """A collection as the database has it, whatever the version: its tags by id, or by name."""
     shown: dict[str, Any] = {
         "_id": collection.id,
         "teamId": TEAM_ID,
@@ -108,6 +113,8 @@ def raw_collection(store: KnowledgeStore, collection: Collection, *, names: bool
         "rawTextLength": collection.rawTextLength,
         "hashRawText": collection.hashRawText,
         "trainingType": collection.trainingType,
+        "metadata": collection.metadata or None,
+        "__v": 0,
     }
     if collection.tags is None:
         del shown["tags"]

@@ -183,7 +183,11 @@ def test_a_file_for_the_server_itself(serve: Callable[..., Api]) -> None:
     assert not list(folder(strict).iterdir()), "nothing is left of it"
     kind = {"content-type": "multipart/form-data; boundary=x"}
     assert api.http.post("/api/common/file/upload", content=b"--x\r\nnonsense", headers=kind).status_code == 500
-    assert len(list(folder(api).iterdir())) == 6
+    one = b'--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n1\r\n'
+    for rest in (b"--xNO", one[:-3]):
+        broken = api.http.post("/api/common/file/upload", content=one + rest, headers=kind)
+        assert (broken.status_code, broken.json()["code"]) == (500, 500)
+    assert len(list(folder(api).iterdir())) == 6, "nothing is left of what was refused"
 
 
 PATHS = {

@@ -195,6 +195,7 @@ async def read_form(call: Call) -> tuple[dict[str, str], list[Received]]:
             async for piece in call.request.stream():
                 parser.write(piece)
             parser.finalize()
+            form.check_end()
         except MultipartParseError as exc:
             form.drop()
             raise wire.ApiError(str(exc)) from exc
@@ -226,6 +227,11 @@ class _Form:
             "on_part_data": self._on_part_data,
             "on_part_end": self._on_part_end,
         }
+
+    def check_end(self) -> None:
+        """Fail when a file is half there."""
+        if self._incoming is not None:
+            raise MultipartParseError("Unexpected end of form")
 
     def drop(self) -> None:
         """Forget the files, also one that is half there."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .wire import is_list, new_id, object_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FIELDS = {
     "input": "string",
@@ -75,13 +78,15 @@ def is_question(value: Any) -> bool:
     if asks.get("type") not in ASKING or not isinstance(params, dict) or not is_list(inside):
         return False
     fields: Any = cast("dict[str, Any]", params).get("inputForm", [])
-    good = is_list(fields) and all(
-        isinstance(each, dict) and "key" in each and each.get("type") in FIELDS for each in fields
-    )
-    return good and all(each in AROUND for each in inside)
+    return is_list(fields) and all(map(_is_field, fields)) and all(each in AROUND for each in inside)
 
 
-def ask(asks: dict[str, Any], question: str) -> dict[str, Any]:
+def _is_field(value: Any) -> bool:
+    field = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    return field.get("type") in FIELDS and isinstance(field.get("key"), str)
+
+
+def ask(asks: Mapping[str, Any], question: str) -> dict[str, Any]:
     """A question as the stream and the records hold it: with what FastGPT needs to go on."""
     kind, params = asks["type"], json.loads(json.dumps(asks["params"]))  # the answer is written into it later
     for field in params.get("inputForm", []):

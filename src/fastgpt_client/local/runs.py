@@ -1,5 +1,4 @@
-"""Runs: a workflow at work. Each is a task of its own that keeps its steps, so it can outlive the request it answers, and
-be joined later."""
+"""Runs: a workflow at work. Each is a task that keeps its steps: it can outlive its request, and be joined later."""
 
 from __future__ import annotations
 

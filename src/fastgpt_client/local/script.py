@@ -225,7 +225,7 @@ def _inner(name: str, value: Any) -> bool:
     if name == "interactive":
         return is_question(value)
     if name == "nodes":
-        return all(isinstance(node, dict) and _inner("nodes", node.get("children", [])) for node in value)
+        return is_list(value) and all(map(_is_node, value))
     if name == "training":
         return isinstance(value.get("error", ""), str) and isinstance(value.get("wait", 0), int | float)
     if name == "http":
@@ -234,6 +234,10 @@ def _inner(name: str, value: Any) -> bool:
         return name != "match" or _regex(value) is not None or True
     except re.error:
         return False
+
+
+def _is_node(value: Any) -> bool:
+    return isinstance(value, dict) and _inner("nodes", cast("dict[str, Any]", value).get("children", []))
 
 
 def _regex(match: str) -> re.Pattern[str] | None:

@@ -21,8 +21,8 @@ class AppSpec:
     """An app of the server.
 
     `variables` are the declared ones, as `init` shows them in `chatConfig.variables`; `prompt` is the system prompt,
-    where `{{name}}` stands for a variable; `interactive` is what the app asks first, as in a script; `files` says which
-    files may be sent with a message, as `chatConfig.fileSelectConfig` does: `maxFiles`, `canSelectFile`, `canSelectImg`.
+    where `{{name}}` stands for a variable; `interactive` is what the app asks first, as in a script; `files` are fields
+    of `chatConfig.fileSelectConfig`, which says what may be sent with a message: `maxFiles`, `canSelectImg`, ….
     """
 
     id: str

@@ -249,7 +249,7 @@ class Version:
 
     def shown_interactive(self, interactive: Mapping[str, Any]) -> dict[str, Any]:
         """An interactive node with what FastGPT needs to go on."""
-        shown = {**interactive, "memoryEdges": [self.edge(edge) for edge in interactive["memoryEdges"]]}
+        shown: dict[str, Any] = {**interactive, "memoryEdges": [self.edge(edge) for edge in interactive["memoryEdges"]]}
         if "childrenResponse" in shown["params"]:
             inner = self.shown_interactive(shown["params"]["childrenResponse"])
             shown["params"] = {**shown["params"], "childrenResponse": inner}

@@ -373,7 +373,8 @@ def _file_of(call: Call, original: StoredFile) -> dict[str, Any]:
 def training_detail(call: Call, _: None) -> dict[str, Any]:
     """How far a collection is, by step."""
     collection = collection_of(call, call.params["collectionId"])
-    queued, training, errors = map(call.state.version.step_counts, call.state.knowledge.counts(collection.id))
+    shape = call.state.version.step_counts
+    queued, training, errors = (shape(counts) for counts in call.state.knowledge.counts(collection.id))
     advanced = ("customPdfParse", "imageIndex", "autoIndexes")
     kind = {"trainingType": collection.trainingType} if collection.trainingType is not None else {}
     return {

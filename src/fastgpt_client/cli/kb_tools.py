@@ -142,9 +142,8 @@ def as_tree(base: knowledge.Base, rows: list[knowledge.TreeRow]) -> Tree:
         waiting = f", {row.waiting} waiting" if row.waiting else ""
         off = ", not searched" if row.forbid else ""
         tags = "".join(f" #{escape(tag)}" for tag in row.tags)
-        branch.add(
-            f"{escape(row.name)} [{colours[row.state]}]{row.state}[/] [dim]{row.chunks} chunks{waiting}{off}{tags}[/dim]"
-        )
+        counts = f"[dim]{row.chunks} chunks{waiting}{off}{tags}[/dim]"
+        branch.add(f"{escape(row.name)} [{colours[row.state]}]{row.state}[/] {counts}")
     return tree
 
 

@@ -234,12 +234,16 @@ class _Import:
 
     async def _made(self) -> AsyncGenerator[_Place]:
         folders: dict[str, str] = {"": ""}
+        path = ""
         with self._file.open("rb") as lines:
             for number, line, end in read_lines(lines):
-                parent = folders[line.path.rpartition("/")[0]] or None
+                if line.path == path:
+                    await asyncio.sleep(0.002)  # the order of what has the same name is told by milliseconds
+                path = line.path
+                parent = folders[path.rpartition("/")[0]] or None
                 key = self._journal.entry(number).collectionId or await self._make(number, line, parent)
                 if line.type == "folder":
-                    folders[line.path] = key
+                    folders[path] = key
                 yield _Place(number, line, parent, key, end)
 
     async def _make(self, number: int, line: Line, parentId: str | None) -> str:

@@ -173,9 +173,13 @@ class _Watch:
     async def _state(self, collectionId: str) -> CollectionState | None:
         try:
             training = (await self._client.get_collection_training(collectionId)).data
+            own = sum(training.trainingCounts.values())
+            if not own and any(training.queuedCounts.values()):
+                # Its own, or what is before its failed ones? Only servers of the first kind know this number.
+                own = (await self._client.get_collection(collectionId)).data.activeTrainingAmount or 0
         except NotFoundError:
             return None
-        return _state_of(collectionId, training)
+        return _state_of(collectionId, training, own)
 
 
 def _seen(states: list[CollectionState], left: int) -> _Look:
@@ -183,11 +187,9 @@ def _seen(states: list[CollectionState], left: int) -> _Look:
     return _Look(not active, left if active else 0, states, (left, states))
 
 
-def _state_of(collectionId: str, training: CollectionTraining) -> CollectionState | None:
+def _state_of(collectionId: str, training: CollectionTraining, active: int) -> CollectionState | None:
     """Where a collection is; none when there is nothing left of it in the line."""
-    ahead, own = sum(training.queuedCounts.values()), sum(training.trainingCounts.values())
-    # Newer servers count the collection's own here; older ones what is before it, and only while it has some in line.
-    active, failed = own or ahead, sum(training.errorCounts.values())
+    ahead, failed = sum(training.queuedCounts.values()), sum(training.errorCounts.values())
     if not active and not failed:
         return None
     step: Step = "vectorising"

@@ -115,7 +115,9 @@ def test_the_tree(kb: Kb, go: Go, terminal: io.StringIO, monkeypatch: pytest.Mon
 
 def test_the_tree_for_machines(kb: Kb, go: Go) -> None:
     fill(go, "Piped", {"good": ["one"]})
-    assert kb("show", "Piped").stdout == "folder\t0\tfolder\nfolder/good\t1\tready\n"
+    piped = kb("show", "Piped")
+    assert piped.stdout == "folder\t0\tfolder\nfolder/good\t1\tready\n"
+    assert piped.stderr == "Piped: 1 folders, 1 collections, 1 chunks.\n"
     rows = [json.loads(line) for line in kb("show", "Piped", "--json").stdout.splitlines()]
     assert [(row["path"], row["chunks"], row["tags"]) for row in rows] == [
         ("folder", 0, []),

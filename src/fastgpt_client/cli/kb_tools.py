@@ -112,8 +112,13 @@ def show(name: str, as_json: bool) -> Work:
         base = await knowledge.find_base(client, name)
         console = out()
         if as_json or console is None:
+            folders = collections = chunks = 0
             async for row in knowledge.walk(client, base.id, ordered=False):
                 data(row) if as_json else print(row.path, row.chunks, row.state, sep="\t")
+                folders += row.type == "folder"
+                collections += row.type != "folder"
+                chunks += row.chunks
+            note(f"{base.path}: {folders} folders, {collections} collections, {chunks} chunks.")
             return 0
         rows: list[knowledge.TreeRow] = []
         async for row in knowledge.walk(client, base.id):

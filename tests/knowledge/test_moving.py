@@ -145,6 +145,7 @@ def test_the_lines_on_every_version(every_version: LocalServer, tmp_path: Path) 
     assert lines["off"]["forbid"] is True
     assert lines["Rules.txt"]["type"] == "file"
     assert [event.item for event in events] == list(lines)
+    assert (events[-1].done, events[-1].total) == (153, 153)
     copy = go(lambda client: create_base(client, "Copy")).id
     report = go(lambda client: import_base(client, copy, tmp_path / "out.jsonl"))
     assert (report.folders, report.collections, report.chunks, report.differences) == (2, 5, 153, [])
@@ -158,8 +159,16 @@ def test_a_large_collection_goes_through_in_pieces(go: Go, tmp_path: Path, monke
     monkeypatch.setattr(importing, "MAX_BYTES", 2000)
     made = written(tmp_path / "in.jsonl", [{"path": "big", "chunks": chunks(500) + chunks(3, size=3000)}])
     base = go(lambda client: create_base(client, "Large")).id
-    report = go(lambda client: import_base(client, base, made))
+    events: list[Progress] = []
+    report = go(lambda client: import_base(client, base, made, on_progress=events.append))
     assert (report.chunks, report.differences) == (503, [])
+    sent = [event.done for event in events if event.phase == "import"]
+    assert sent == sorted(sent)
+    assert sent[0] < 200
+    assert sent[-1] == 503
+    events.clear()
+    go(lambda client: export_base(client, base, tmp_path / "out.jsonl", on_progress=events.append))
+    assert [(event.done, event.total) for event in events] == [(200, 503), (400, 503), (503, 503)]
     content = go(lambda client: exported(client, base, tmp_path / "out.jsonl"))
     assert [chunk["q"] for chunk in json.loads(content)["chunks"]] == [
         chunk["q"] for chunk in chunks(500) + chunks(3, size=3000)

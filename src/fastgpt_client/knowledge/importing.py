@@ -99,7 +99,7 @@ async def import_base(
         concurrency: How many collections are filled at once.
         wait: False does not wait for the training, and does not compare.
         timeout, stuck_after: As of ``wait_trained``.
-        on_progress: Told of the phases ``import`` (bytes of the file), ``training``, ``verify`` (collections).
+        on_progress: Told of the phases ``import`` (chunks), ``training``, ``verify`` (lines of the file).
 
     Raises:
         ArgumentError: A line is not as it must be (the message has its number), or the file is another one than that
@@ -112,9 +112,9 @@ async def import_base(
     """
     source = Path(file)
     path = Path(state) if state is not None else source.with_name(f"{source.name}.{datasetId}.state")
-    digest = await asyncio.to_thread(_check_file, source)
-    with closing(_Journal(path, datasetId, digest)) as journal:
-        run = _Import(client, datasetId, source, journal, on_progress)
+    content = await asyncio.to_thread(_check_file, source)
+    with closing(_Journal(path, datasetId, content.digest)) as journal:
+        run = _Import(client, datasetId, source, content, journal, on_progress)
         await run.send(concurrency)
         report = journal.report()
         if wait:
@@ -178,6 +178,10 @@ class _Journal:
         names = ", ".join(f"{name} = ?" for name in columns)
         self._db.execute(f"UPDATE lines SET {names} WHERE line = ?", (*columns.values(), line))
 
+    def sent(self) -> int:
+        """How many chunks arrived."""
+        return int(self._db.execute("SELECT coalesce(sum(max(sent, 0)), 0) FROM lines").fetchone()[0])
+
     def known(self) -> set[str]:
         """The collections that belong to lines."""
         rows = self._db.execute("SELECT collectionId FROM lines WHERE collectionId IS NOT NULL")
@@ -206,27 +210,41 @@ class _Place(NamedTuple):
     line: Line
     parentId: str | None
     collectionId: str
-    end: int
+
+
+class _Content(NamedTuple):
+    """What is in a file."""
+
+    digest: str
+    lines: int
+    chunks: int
 
 
 class _Import:
     """One run of an import."""
 
     def __init__(
-        self, client: AsyncDatasetClient, datasetId: str, file: Path, journal: _Journal, on_progress: OnProgress | None
+        self,
+        client: AsyncDatasetClient,
+        datasetId: str,
+        file: Path,
+        content: _Content,
+        journal: _Journal,
+        on_progress: OnProgress | None,
     ) -> None:
         self._client = client
         self._datasetId = datasetId
         self._file = file
         self._journal = journal
         self._on_progress = on_progress
-        self._total = file.stat().st_size
+        self._content = content
+        self._sent = journal.sent()
 
     async def send(self, concurrency: int) -> None:
         """Make the collections one after the other, as their order may matter, and fill them at the same time."""
         async with aclosing(in_order(self._made(), self._fill, concurrency)) as filled:
             async for place in filled:
-                self._tell("import", place.end, self._total, place.line.path)
+                self._tell("import", self._sent, self._content.chunks, place.line.path)
 
     def _tell(self, phase: str, done: int, total: int, item: str) -> None:
         if self._on_progress is not None:
@@ -236,7 +254,7 @@ class _Import:
         folders: dict[str, str] = {"": ""}
         path = ""
         with self._file.open("rb") as lines:
-            for number, line, end in read_lines(lines):
+            for number, line in read_lines(lines):
                 if line.path == path:
                     await asyncio.sleep(0.002)  # the order of what has the same name is told by milliseconds
                 path = line.path
@@ -244,7 +262,7 @@ class _Import:
                 key = self._journal.entry(number).collectionId or await self._make(number, line, parent)
                 if line.type == "folder":
                     folders[path] = key
-                yield _Place(number, line, parent, key, end)
+                yield _Place(number, line, parent, key)
 
     async def _make(self, number: int, line: Line, parentId: str | None) -> str:
         """Make the collection of a line; if that was tried before, look first whether it is there."""
@@ -312,6 +330,8 @@ class _Import:
 
     def _pushed(self, place: _Place, before: _Entry, sent: int, inserted: int) -> None:
         self._journal.put(place.number, sent=before.sent + sent, inserted=before.inserted + inserted, doubt=0)
+        self._sent += sent
+        self._tell("import", self._sent, self._content.chunks, place.line.path)
 
     async def _count(self, place: _Place) -> int:
         """How many chunks a collection has, trained or not."""
@@ -338,26 +358,28 @@ class _Import:
         differences: list[str] = []
         with self._file.open("rb") as lines:
             async with aclosing(in_order(read_lines(lines), self._compare, concurrency)) as compared:
-                async for path, end, found in compared:
+                done = 0
+                async for path, found in compared:
                     differences += found
-                    self._tell("verify", end, self._total, path)
+                    done += 1
+                    self._tell("verify", done, self._content.lines, path)
         return differences
 
-    async def _compare(self, item: tuple[int, Line, int]) -> tuple[str, int, list[str]]:
-        number, line, end = item
+    async def _compare(self, item: tuple[int, Line]) -> tuple[str, list[str]]:
+        number, line = item
         entry, found = self._journal.entry(number), list[str]()
         if line.type == "folder" or not entry.inserted:
-            return line.path, end, found
+            return line.path, found
         assert entry.collectionId is not None
         last = len(line.chunks) - 1
         for at in sorted({0, last // 2, last}):
             page = (await self._client.list_data(entry.collectionId, offset=at, pageSize=1)).data
             if page.total != entry.inserted:
-                return line.path, end, [f"{line.path}: {page.total} chunks instead of {entry.inserted}"]
+                return line.path, [f"{line.path}: {page.total} chunks instead of {entry.inserted}"]
             there, meant = page.list[0] if page.list else None, _chunk(line.chunks[at])
             if entry.inserted == len(line.chunks) and (there is None or not _same(there.q, there.a, meant)):
                 found.append(f"{line.path}: chunk {at} is another one")
-        return line.path, end, found
+        return line.path, found
 
 
 async def _pause(attempt: int) -> None:
@@ -375,16 +397,18 @@ def _same(q: str | None, a: str | None, meant: ExportedChunk) -> bool:
 # --- the file
 
 
-def _check_file(file: Path) -> str:
-    """Read the whole file once; returns its digest."""
+def _check_file(file: Path) -> _Content:
+    """Look whether all lines are as they must be."""
     digest = hashlib.blake2b(digest_size=16)
+    count = chunks = 0
     with file.open("rb") as lines:
         folders = {""}
-        for number, line, _ in read_lines(lines):
+        for number, line in read_lines(lines):
             if line.path.rpartition("/")[0] not in folders:
                 raise ArgumentError(f"line {number} of {file}: {line.path!r} comes before its folder")
             if line.type == "folder":
                 folders.add(line.path)
+            count, chunks = count + 1, chunks + len(line.chunks)
             for raw in line.chunks:
                 try:
                     _chunk(raw)
@@ -393,7 +417,7 @@ def _check_file(file: Path) -> str:
         lines.seek(0)
         while piece := lines.read(MAX_BYTES):
             digest.update(piece)
-    return digest.hexdigest()
+    return _Content(digest.hexdigest(), count, chunks)
 
 
 _decode_line = msgspec.json.Decoder(Line).decode
@@ -404,18 +428,16 @@ def _chunk(raw: msgspec.Raw) -> ExportedChunk:
     return _decode_chunk(raw)
 
 
-def read_lines(lines: IO[bytes]) -> Generator[tuple[int, Line, int]]:
-    """The lines of a file: their numbers from 1, what they say, and where they end."""
-    end = 0
+def read_lines(lines: IO[bytes]) -> Generator[tuple[int, Line]]:
+    """The lines of a file: their numbers from 1, and what they say."""
     for number, text in enumerate(lines, 1):
-        end += len(text)
         if text.isspace():
             continue
         try:
             line = _decode_line(text)
         except ValueError as error:
             raise ArgumentError(f"line {number} of {lines.name}: {error}") from None
-        yield number, line, end
+        yield number, line
 
 
 def batches(chunks: Sequence[msgspec.Raw], start: int) -> Iterator[tuple[int, list[ExportedChunk]]]:

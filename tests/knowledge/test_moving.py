@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,16 @@ def test_the_state_belongs_to_one_file_and_one_base(go: Go, tmp_path: Path) -> N
     state.write_text("no database, but long enough to be looked at as one" * 10)
     with pytest.raises(ArgumentError, match="no state file"):
         go(lambda client: import_base(client, base, file, state=state))
+
+
+def test_one_import_at_a_time(go: Go, tmp_path: Path) -> None:
+    file = written(tmp_path / "in.jsonl", [{"path": "a", "chunks": chunks(1)}])
+    base = go(lambda client: create_base(client, "Alone")).id
+    with (
+        closing(importing._Journal(tmp_path / "state", base, "")),
+        pytest.raises(ArgumentError, match="running already"),
+    ):
+        go(lambda client: import_base(client, base, file, state=tmp_path / "state"))
 
 
 def test_what_differs_is_said(go: Go, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
+from itertools import count
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, TypeAlias
 
@@ -141,8 +142,9 @@ class _Journal:
 
     def __init__(self, path: Path, datasetId: str, digest: str) -> None:
         self._datasetId = datasetId
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
         try:
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")  # two at once would put things in twice
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
@@ -157,6 +159,8 @@ class _Journal:
                 )
         except sqlite3.DatabaseError as error:
             self.close()
+            if "locked" in str(error):
+                raise ArgumentError(f"{path} is in use: this import is running already") from None
             raise ArgumentError(f"{path} is no state file of an import: {error}") from None
         except ArgumentError:
             self.close()
@@ -267,25 +271,19 @@ class _Import:
     async def _make(self, number: int, line: Line, parentId: str | None) -> str:
         """Make the collection of a line; if that was tried before, look first whether it is there."""
         kind: Kind = "folder" if line.type == "folder" else "virtual"
-        key: str | None = None
-        for attempt in range(_TRIES):
+        for attempt in count():
             try:
-                if self._journal.begun(number):
-                    key = await self._orphan(line, parentId, kind)
-                key = (
-                    key
-                    or (
-                        await self._client.create_collection(
-                            self._datasetId, line.name, kind, parentId, line.tags or None
-                        )
-                    ).data
-                )
+                there = await self._orphan(line, parentId, kind) if self._journal.begun(number) else None
+                key = there or await self._create(line, parentId, kind)
                 break
             except (APIConnectionError, ServerError, RateLimitError):
                 await _pause(attempt)
-        assert key is not None
         self._journal.put(number, collectionId=key, sent=_FOLDER if kind == "folder" else 0)
         return key
+
+    async def _create(self, line: Line, parentId: str | None, kind: Kind) -> str:
+        tags = line.tags or None
+        return (await self._client.create_collection(self._datasetId, line.name, kind, parentId, tags)).data
 
     async def _orphan(self, line: Line, parentId: str | None, kind: str) -> str | None:
         """An empty collection of this name that belongs to no line: made by a request whose answer was not heard."""
@@ -315,7 +313,7 @@ class _Import:
             {"q": chunk.q, "a": chunk.a, "chunkIndex": start + at, "indexes": chunk.indexes}
             for at, chunk in enumerate(chunks)
         ]
-        for attempt in range(_TRIES):
+        for attempt in count():
             try:
                 before = self._journal.entry(place.number)
                 if before.doubt and (inserted := await self._count(place) - before.inserted) > 0:
@@ -400,7 +398,7 @@ def _same(q: str | None, a: str | None, meant: ExportedChunk) -> bool:
 def _check_file(file: Path) -> _Content:
     """Look whether all lines are as they must be."""
     digest = hashlib.blake2b(digest_size=16)
-    count = chunks = 0
+    total = chunks = 0
     with file.open("rb") as lines:
         folders = {""}
         for number, line in read_lines(lines):
@@ -408,7 +406,7 @@ def _check_file(file: Path) -> _Content:
                 raise ArgumentError(f"line {number} of {file}: {line.path!r} comes before its folder")
             if line.type == "folder":
                 folders.add(line.path)
-            count, chunks = count + 1, chunks + len(line.chunks)
+            total, chunks = total + 1, chunks + len(line.chunks)
             for raw in line.chunks:
                 try:
                     _chunk(raw)
@@ -417,7 +415,7 @@ def _check_file(file: Path) -> _Content:
         lines.seek(0)
         while piece := lines.read(MAX_BYTES):
             digest.update(piece)
-    return _Content(digest.hexdigest(), count, chunks)
+    return _Content(digest.hexdigest(), total, chunks)
 
 
 _decode_line = msgspec.json.Decoder(Line).decode

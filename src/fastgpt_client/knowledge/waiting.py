@@ -111,6 +111,7 @@ async def wait_trained(
     watch = _Watch(client, datasetId, collectionIds)
     seen, delay, most = None, _FIRST_DELAY, 0
     while True:
+        asked = time.monotonic()
         look = await watch.look()
         now = time.monotonic()
         if look.moving != seen:
@@ -126,7 +127,8 @@ async def wait_trained(
         if now - moved >= stuck_after:
             return await _report(client, "stuck", begun, await watch.closely())
         ends = [moved + stuck_after, *([begun + timeout] if timeout is not None else [])]
-        await asyncio.sleep(max(0.01, min(delay, min(ends) - now)))
+        # Where asking takes long (very many collections), most of the time is still not spent on it.
+        await asyncio.sleep(max(0.01, min(max(delay, 2 * (now - asked)), min(ends) - now)))
         delay = min(delay * 1.5, _LONGEST_DELAY)
 
 

@@ -8,7 +8,6 @@ import os
 import sqlite3
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
-from itertools import count
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, TypeAlias
 
@@ -271,15 +270,16 @@ class _Import:
     async def _make(self, number: int, line: Line, parentId: str | None) -> str:
         """Make the collection of a line; if that was tried before, look first whether it is there."""
         kind: Kind = "folder" if line.type == "folder" else "virtual"
-        for attempt in count():
+        attempt = 0
+        while True:
             try:
                 there = await self._orphan(line, parentId, kind) if self._journal.begun(number) else None
                 key = there or await self._create(line, parentId, kind)
-                break
             except (APIConnectionError, ServerError, RateLimitError):
-                await _pause(attempt)
-        self._journal.put(number, collectionId=key, sent=_FOLDER if kind == "folder" else 0)
-        return key
+                attempt = await _pause(attempt)
+            else:
+                self._journal.put(number, collectionId=key, sent=_FOLDER if kind == "folder" else 0)
+                return key
 
     async def _create(self, line: Line, parentId: str | None, kind: Kind) -> str:
         tags = line.tags or None
@@ -313,7 +313,8 @@ class _Import:
             {"q": chunk.q, "a": chunk.a, "chunkIndex": start + at, "indexes": chunk.indexes}
             for at, chunk in enumerate(chunks)
         ]
-        for attempt in count():
+        attempt = 0
+        while True:
             try:
                 before = self._journal.entry(place.number)
                 if before.doubt and (inserted := await self._count(place) - before.inserted) > 0:
@@ -324,7 +325,7 @@ class _Import:
                 self._pushed(place, before, len(rows), answer.insertLen)
                 return
             except (APIConnectionError, ServerError, RateLimitError):
-                await _pause(attempt)
+                attempt = await _pause(attempt)
 
     def _pushed(self, place: _Place, before: _Entry, sent: int, inserted: int) -> None:
         self._journal.put(place.number, sent=before.sent + sent, inserted=before.inserted + inserted, doubt=0)
@@ -380,11 +381,12 @@ class _Import:
         return line.path, found
 
 
-async def _pause(attempt: int) -> None:
-    """Wait before the next try; called while a failure is handled, raises it after the last."""
+async def _pause(attempt: int) -> int:
+    """Wait before the next try, and number it; called while a failure is handled, raises it after the last."""
     if attempt == _TRIES - 1:
         raise
     await asyncio.sleep(_PAUSE * 2**attempt)
+    return attempt + 1
 
 
 def _same(q: str | None, a: str | None, meant: ExportedChunk) -> bool:

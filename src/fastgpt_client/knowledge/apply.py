@@ -6,9 +6,12 @@ The order keeps searches whole: what is new is put in first, what it replaces is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from .._response import Response
 from ..api.data import MAX_ROWS
@@ -90,10 +93,13 @@ class Server:
 
     async def named(self, name: str, parent: str | None) -> list[Collection]:
         """The collections and folders of a name in a folder."""
-        # Servers search without apostrophes, in all folders or in one, and for a part of the name.
+        return [row for row in await self.like(name, parent) if row.name == name]
+
+    async def like(self, name: str, parent: str | None) -> list[Collection]:
+        """The collections and folders in a folder with this in their names."""
+        # Servers search without apostrophes, and some in all folders.
         part = max(name.split("'"), key=len)
-        rows = [row async for row in self._rows(parent, part)]
-        return [row for row in rows if row.name == name and row.parentId == parent]
+        return [row async for row in self._rows(parent, part) if row.parentId == parent]
 
     async def links(self, link: str, parent: str | None) -> list[Collection]:
         """The collections of a page in a folder: they may be called by its title."""
@@ -103,14 +109,12 @@ class Server:
         """All that is in a folder."""
         return [row async for row in self._rows(parent)]
 
-    async def _rows(self, parent: str | None, search: str | None = None) -> Any:
+    async def _rows(self, parent: str | None, search: str | None = None) -> AsyncGenerator[Collection]:
         offset = 0
         seen: set[str] = set()
         while True:
             at = offset
-            page = (
-                await self.again(lambda: self.client.list_collections(self.datasetId, parent, search, at, 30))
-            ).data
+            page = (await self.again(lambda: self.client.list_collections(self.datasetId, parent, search, at, 30))).data
             for row in page.list:
                 if row.id not in seen:
                     seen.add(row.id)
@@ -129,10 +133,8 @@ class Server:
 
     async def delete(self, collectionId: str) -> None:
         """Remove a collection, if it is there."""
-        try:
+        with suppress(NotFoundError):
             await self.again(lambda: self.client.delete_collection(collectionId))
-        except NotFoundError:
-            pass
 
 
 class Applier:
@@ -160,11 +162,12 @@ class Applier:
         self.sent_rows = 0
         self.refused_rows = 0
         self._folder = folder
-        self._source = source
-        self._into = into.strip("/")
+        self.source = source
+        self.into = into.strip("/")
         self._settings = settings or {}
         self._on_progress = on_progress
         self._folder_locks: dict[str, asyncio.Lock] = {}
+        self._stuck = False
         self._fresh: set[str] = set()  # folders made by this run: nothing is in them that it did not put there
 
     # --- all steps
@@ -293,7 +296,7 @@ class Applier:
                     self.state.settle(attempt, found[0], doubted=True)
                     return found[0]
                 self.state.miss(attempt)
-                attempt = _again(attempt)
+                attempt = replace(attempt, token=new_token())
             except (FastGPTError, OSError):
                 self.state.refuse(attempt)
                 raise
@@ -307,7 +310,7 @@ class Applier:
 
     def _marker(self, attempt: Attempt) -> Marker:
         return Marker(
-            source=self._source, path=attempt.path, hash=attempt.hash, settings=attempt.settings, token=attempt.token
+            source=self.source, path=attempt.path, hash=attempt.hash, settings=attempt.settings, token=attempt.token
         )
 
     def _checked(self, attempt: Attempt) -> Attempt:
@@ -319,7 +322,7 @@ class Applier:
         except OSError:
             return attempt
         same = now.st_size == attempt.size and attempt.mtime in (0, now.st_mtime_ns)
-        return attempt if same else _with(attempt, hash="", mtime=0)
+        return attempt if same else replace(attempt, hash="", mtime=0)
 
     async def find(self, attempt: Attempt) -> list[str]:
         """What an attempt has made, as far as the server shows it: it has its marker.
@@ -377,7 +380,7 @@ class Applier:
     async def _parent(self, path: str) -> str | None:
         """The id of the folder that a path is in; it is made when there is none."""
         inside = "" if "://" in path else path.rpartition("/")[0]
-        return await self._ensure("/".join(filter(None, (self._into, inside))))
+        return await self._ensure("/".join(filter(None, (self.into, inside))))
 
     async def _ensure(self, folder: str) -> str | None:
         if not folder:
@@ -402,7 +405,7 @@ class Applier:
     async def remove_empty_folders(self) -> None:
         """Folders that nothing is in any more go too, if nobody else has put something in."""
         for path, collection in self.state.empty_folders():
-            if path == self._into or self._into.startswith(f"{path}/"):
+            if path == self.into or self.into.startswith(f"{path}/"):
                 continue
             try:
                 page = await self.server.again(
@@ -440,9 +443,11 @@ class Applier:
         for batch in batches(rows, MAX_ROWS):
             await self._push(entry.path, table.collection, batch)
         table = self._table(entry.path)
-        if table.doubted and await self._count(table) > table.stored:
+        if table.doubted and await self._more_came(table):
             self.state.give_up(entry.path)
             return False
+        name = entry.path.rpartition("/")[2]
+        await self.server.again(lambda: self.server.client.update_collection(table.collection, name))
         self.state.finish(table)
         return True
 
@@ -484,31 +489,37 @@ class Applier:
 
     async def _resolve(self, table: Unfinished) -> bool:
         """Whether the rows that were on their way have come."""
-        added = await self._count(table) - table.stored
-        self.state.end_batch(table.path, table.batch if added > 0 else 0, max(added, 0), doubted=True)
-        return added > 0
+        came = await self._more_came(table)
+        sent = table.batch if came else 0
+        # How many of them the server took it told nobody: all, as it nearly always does.
+        self.state.end_batch(table.path, sent, sent, doubted=True)
+        return came
 
-    async def _count(self, table: Unfinished) -> int:
-        """How many rows a table has at the server: those that are trained, and those that wait.
+    async def _more_came(self, table: Unfinished) -> bool:
+        """Whether a table has more rows at the server than are known to be there.
 
-        The two numbers are not read at the same moment, and newer servers count a row that waits in both. So only
-        what can be read in one way is believed: no more than are known to be there, in two looks; more that are
-        trained than were known to be there; or nothing waiting any more.
+        Rows that are trained and rows that wait are counted apart, not at the same moment, and newer servers count a
+        row that waits in both. So it is decided only by what can be read in one way: more rows are trained than were
+        known; nothing waits any more; or both together are no more than were known, in two looks.
         """
         name = table.path.rpartition("/")[2]
         before, looks = None, 0
         while True:
-            rows = [row for row in await self.server.named(name, table.parent) if row.id == table.collection]
+            rows = [row for row in await self.server.like(name, table.parent) if row.id == table.collection]
             if not rows:
+                self.state.give_up(table.path)
                 raise FastGPTError("its collection is gone from the server")
             done, waiting = rows[0].dataAmount or 0, rows[0].trainingAmount or 0
             failed = await self._failed(table.collection) if waiting and rows[0].hasError else 0
-            active = rows[0].activeTrainingAmount if rows[0].activeTrainingAmount is not None else waiting - failed
-            if done > table.stored or active <= 0:
-                if (done, waiting) == before:
-                    return done + failed
-            elif done + waiting <= table.stored and (done, waiting) == before:
-                return table.stored
+            active = rows[0].activeTrainingAmount
+            active = waiting - failed if active is None else active
+            if done > table.stored:
+                return True
+            if (done, waiting) == before:
+                if active <= 0:
+                    return done + failed > table.stored
+                if done + waiting <= table.stored:
+                    return False
             before = done, waiting
             looks += 1
             await asyncio.sleep(min(_PAUSE * looks, 5.0))
@@ -520,17 +531,17 @@ class Applier:
 
     # --- removing
 
-    async def remove(self, total: int) -> int:
+    async def remove(self) -> int:
         """Remove what is to go, and what is replaced once its successor is trained; returns what could not be."""
         done = failed = 0
+        total = self.state.count_leftovers()
         for waiting in (False, True):
             after = ""
             while batch := self.state.leftovers(waiting=waiting, after=after):
                 after = batch[-1].collection
                 untrained: dict[str, str] = {}
                 if waiting:
-                    ids = [each.successor for each in batch if each.successor is not None]
-                    untrained = await self._untrained(ids)
+                    untrained = await self._untrained([each.successor or "" for each in batch])
 
                 async def work(leftovers: Any = iter(batch), bad: dict[str, str] = untrained) -> None:  # noqa: B008
                     nonlocal done, failed
@@ -538,7 +549,7 @@ class Applier:
                         reason = bad.get(each.successor or "")
                         if reason is None:
                             await self.server.delete(each.collection)
-                            self.state.removed(each.collection)
+                            self.state.removed(each)
                         else:
                             failed += 1
                             self.state.fail(each.path, f"the new version is not trained, the old one stays: {reason}")
@@ -550,7 +561,12 @@ class Applier:
 
     async def _untrained(self, ids: list[str]) -> dict[str, str]:
         """Wait for the training of these; those that were not trained, and why."""
-        report = await wait_trained(self.server.client, self.server.datasetId, ids, on_progress=self._on_progress)
+        # Once nothing moves any more, one look at each of the others is enough.
+        timeout = 0.0 if self._stuck else None
+        report = await wait_trained(
+            self.server.client, self.server.datasetId, ids, timeout=timeout, on_progress=self._on_progress
+        )
+        self._stuck = self._stuck or report.state == "stuck"
         reasons = {each.collectionId: f"still {each.step}" for each in report.unfinished}
         return {**reasons, **{each.collectionId: each.error or "it failed" for each in report.failures}}
 
@@ -577,16 +593,6 @@ def _attempt(entry: Entry, settings: str, parent: str | None) -> Attempt:
         hash=entry.hash,
         settings=settings,
     )
-
-
-def _with(attempt: Attempt, **fields: Any) -> Attempt:
-    import msgspec
-
-    return msgspec.structs.replace(attempt, **fields)
-
-
-def _again(attempt: Attempt) -> Attempt:
-    return _with(attempt, token=new_token())
 
 
 def _fits(collection: Collection, attempt: Attempt) -> bool:

@@ -166,6 +166,11 @@ def _look(folder: Path, path: str, known: Entry | None) -> Entry | Skipped:
     return Entry(path=path, size=found.st_size, mtime=0 if fresh else found.st_mtime_ns, kind=kind, hash=digest)
 
 
+def hash_link(link: str) -> str:
+    """What stands for the content of a page, which only the server reads."""
+    return hashlib.blake2b(link.encode("utf-8", "replace"), digest_size=20).hexdigest()
+
+
 def hash_file(path: Path) -> str:
     """What tells whether a content has changed."""
     digest = hashlib.blake2b(digest_size=20)

@@ -20,11 +20,13 @@ import msgspec
 from ..errors import FastGPTError
 from .scan import STATE_FOLDER, Entry, Kind
 
+PART = ".part"
+"""At the end of the name of a table that is not whole yet."""
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS targets (
     id INTEGER PRIMARY KEY, server TEXT NOT NULL, base TEXT NOT NULL, source TEXT NOT NULL,
-    UNIQUE (server, base, source)
+    known INTEGER NOT NULL DEFAULT 0, UNIQUE (server, base, source)
 );
 -- What is on the server.
 CREATE TABLE IF NOT EXISTS files (
@@ -89,7 +91,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """What it is called at the server."""
-        return self.path if self.kind == "link" else self.path.rpartition("/")[2]
+        name = self.path if self.kind == "link" else self.path.rpartition("/")[2]
+        return name + PART if self.kind == "rows" else name
 
 
 class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +132,7 @@ class State:
 
     def __init__(self, path: Path | str) -> None:
         self.target: int = 0
-        self.is_new: bool = False
+        self.known_before: bool = False
         self._lock: sqlite3.Connection | None = None
         if str(path) != ":memory:":
             self._lock = _lock(f"{path}.lock")
@@ -159,20 +162,25 @@ class State:
 
     def choose(self, server: str, base: str, source: str) -> None:
         """Whose state is meant from now on."""
-        found = self._one("SELECT id FROM targets WHERE (server, base, source) = (?, ?, ?)", (server, base, source))
-        self.is_new = found is None
+        found = self._one(
+            "SELECT id, known FROM targets WHERE (server, base, source) = (?, ?, ?)", (server, base, source)
+        )
         if found is None:
             sql = "INSERT INTO targets (server, base, source) VALUES (?, ?, ?)"
-            self.target = self.db.execute(sql, (server, base, source)).lastrowid or 0
-        else:
-            self.target = found[0]
+            found = (self.db.execute(sql, (server, base, source)).lastrowid or 0, 0)
+        self.target, self.known_before = found[0], bool(found[1])
 
     def forget(self) -> None:
         """Know nothing of the server any more."""
         with self.db:
             self.db.execute("BEGIN")
-            for table in ("files", "folders", "unfinished", "failures"):
+            self.db.execute("UPDATE targets SET known = 0 WHERE id = ?", (self.target,))
+            for table in ("files", "folders", "unfinished", "failures", "leftovers", "attempts"):
                 self.db.execute(f"DELETE FROM {table} WHERE target = ?", (self.target,))
+
+    def learned(self) -> None:
+        """All that was on the server before is written down."""
+        self.db.execute("UPDATE targets SET known = 1 WHERE id = ?", (self.target,))
 
     def _one(self, sql: str, values: tuple[Any, ...]) -> Any:
         return self.db.execute(sql, values).fetchone()
@@ -193,7 +201,8 @@ class State:
     def knows(self, collection: str) -> bool:
         """Whether this collection is accounted for."""
         sql = """SELECT 1 FROM files WHERE collection = :id UNION ALL SELECT 1 FROM leftovers WHERE collection = :id
-            UNION ALL SELECT 1 FROM unfinished WHERE collection = :id"""
+            UNION ALL SELECT 1 FROM unfinished WHERE collection = :id
+            UNION ALL SELECT 1 FROM folders WHERE collection = :id"""
         return self.db.execute(sql, {"id": collection}).fetchone() is not None
 
     def add_file(self, entry: Entry, settings: str, collection: str) -> None:
@@ -294,9 +303,7 @@ class State:
     def unfinished(self, path: str) -> Unfinished | None:
         """The table that is being put in."""
         names = Unfinished.__struct_fields__
-        row = self._one(
-            f"SELECT {', '.join(names)} FROM unfinished WHERE target = ? AND path = ?", (self.target, path)
-        )
+        row = self._one(f"SELECT {', '.join(names)} FROM unfinished WHERE target = ? AND path = ?", (self.target, path))
         return msgspec.convert(dict(zip(names, row, strict=True)), Unfinished, strict=False) if row else None
 
     def begin_batch(self, path: str, size: int) -> None:
@@ -324,8 +331,11 @@ class State:
             self.db.execute("BEGIN")
             self._drop_unfinished(path)
 
-    def give_up_gone(self) -> None:
-        """What is there of tables that are not in the folder any more is to go."""
+    def forget_gone(self) -> None:
+        """Of what is not in the folder any more, forget failures; what is there of tables is to go."""
+        sql = """DELETE FROM failures WHERE target = ? AND NOT EXISTS (SELECT 1 FROM scanned AS s
+            WHERE (s.target, s.path) = (failures.target, failures.path))"""
+        self.db.execute(sql, (self.target,))
         sql = """SELECT path FROM unfinished AS u WHERE target = ?
             AND NOT EXISTS (SELECT 1 FROM scanned AS s WHERE (s.target, s.path) = (u.target, u.path))"""
         for (path,) in self.db.execute(sql, (self.target,)).fetchall():
@@ -346,6 +356,10 @@ class State:
         sql = "INSERT OR REPLACE INTO leftovers VALUES (?, ?, ?, ?)"
         self.db.execute(sql, (collection, self.target, path, successor))
 
+    def leave_other(self, collection: str, path: str) -> None:
+        """This is to be removed: another one is the collection of the path, or none."""
+        self._leave(collection, path, None)
+
     def leave(self, path: str) -> None:
         """It is to be removed."""
         with self.db:
@@ -364,9 +378,16 @@ class State:
         rows = self.db.execute(sql, (self.target, after, limit)).fetchall()
         return [Leftover(collection=row[0], path=row[1], successor=row[2]) for row in rows]
 
-    def removed(self, collection: str) -> None:
+    def removed(self, leftover: Leftover) -> None:
         """It is gone."""
-        self.db.execute("DELETE FROM leftovers WHERE collection = ?", (collection,))
+        with self.db:
+            self.db.execute("BEGIN")
+            self.db.execute("DELETE FROM leftovers WHERE collection = ?", (leftover.collection,))
+            self._cured(leftover.path)
+
+    def count_leftovers(self) -> int:
+        """How many are to be removed."""
+        return int(self._one("SELECT count(*) FROM leftovers WHERE target = ?", (self.target,))[0])
 
     # --- failures
 
@@ -390,9 +411,7 @@ class State:
 
     def add_scanned(self, entries: Iterable[Entry], settings: str) -> None:
         """These are in the folder."""
-        rows = (
-            (self.target, each.path, each.kind, each.size, each.mtime, each.hash, settings) for each in entries
-        )
+        rows = ((self.target, each.path, each.kind, each.size, each.mtime, each.hash, settings) for each in entries)
         with self.db:
             self.db.execute("BEGIN")
             self.db.executemany("INSERT OR REPLACE INTO scanned VALUES (?, ?, ?, ?, ?, ?, ?)", rows)

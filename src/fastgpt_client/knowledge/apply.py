@@ -6,8 +6,9 @@ The order keeps searches whole: what is new is put in first, what it replaces is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from ..errors import (
     ServerError,
     UnexpectedResponseError,
 )
+from ..models._base import Page
 from ..models.collections import Collection
 from ..models.data import DataInput
 from .limits import AdaptiveLimit, backoff, passing
@@ -36,7 +38,7 @@ from .plan import Step
 from .progress import OnProgress, Progress
 from .rows import batches, count_rows, read_rows
 from .scan import Entry
-from .state import Attempt, State, Unfinished
+from .state import Attempt, Leftover, State, Unfinished
 from .waiting import wait_trained
 
 T = TypeVar("T")
@@ -44,6 +46,7 @@ T = TypeVar("T")
 ATTEMPTS = 7  # with the waits in between about half a minute
 _SLOWEST = 250_000  # bytes a second that an upload must make
 _PAUSE = 0.25
+_PAGE = 30
 _FATAL = (AuthenticationError, PermissionDeniedError, QuotaError)
 """What would come of every further step as well."""
 _DOUBTFUL = (ServerError, UnexpectedResponseError)
@@ -99,29 +102,21 @@ class Server:
         """The collections and folders in a folder with this in their names."""
         # Servers search without apostrophes, and some in all folders.
         part = max(name.split("'"), key=len)
-        return [row async for row in self._rows(parent, part) if row.parentId == parent]
+        return [row for row in await self.rows(parent, part) if row.parentId == parent]
 
-    async def links(self, link: str, parent: str | None) -> list[Collection]:
-        """The collections of a page in a folder: they may be called by its title."""
-        return [row async for row in self._rows(parent) if row.rawLink == link]
-
-    async def rows(self, parent: str | None) -> list[Collection]:
-        """All that is in a folder."""
-        return [row async for row in self._rows(parent)]
-
-    async def _rows(self, parent: str | None, search: str | None = None) -> AsyncGenerator[Collection]:
+    async def rows(self, parent: str | None, search: str | None = None) -> list[Collection]:
+        """All collections and folders in a folder."""
+        found: dict[str, Collection] = {}
         offset = 0
-        seen: set[str] = set()
         while True:
-            at = offset
-            page = (await self.again(lambda: self.client.list_collections(self.datasetId, parent, search, at, 30))).data
-            for row in page.list:
-                if row.id not in seen:
-                    seen.add(row.id)
-                    yield row
+            page = (await self.again(partial(self._page, parent, search, offset))).data
+            found |= {row.id: row for row in page.list}
             offset += len(page.list)
             if not page.list or offset >= page.total:
-                return
+                return list(found.values())
+
+    def _page(self, parent: str | None, search: str | None, offset: int) -> Awaitable[Response[Page[Collection]]]:
+        return self.client.list_collections(self.datasetId, parent, search, offset, _PAGE)
 
     async def marker(self, collectionId: str) -> tuple[Collection, Marker | None] | None:
         """A collection with its marker; none when it is gone."""
@@ -154,7 +149,7 @@ class Applier:
         folder: Path,
         source: str,
         into: str = "",
-        settings: dict[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
         on_progress: OnProgress | None = None,
     ) -> None:
         self.server = server
@@ -164,33 +159,31 @@ class Applier:
         self._folder = folder
         self.source = source
         self.into = into.strip("/")
-        self._settings = settings or {}
+        self._settings: Mapping[str, Any] = settings or {}
         self._on_progress = on_progress
         self._folder_locks: dict[str, asyncio.Lock] = {}
+        self._done = self._failed = 0
         self._stuck = False
         self._fresh: set[str] = set()  # folders made by this run: nothing is in them that it did not put there
 
     # --- all steps
 
-    async def apply(self, steps: Iterable[Step], total: int) -> int:
-        """Do these steps, many at once; returns how many failed.
+    async def apply(self, steps: Iterable[Step], total: int) -> None:
+        """Do these steps, many at once.
 
         Raises:
             FastGPTError: The rest would fail as well: the key is refused, nothing is left to spend, nobody answers.
         """
         waiting = iter(steps)
-        done = failed = 0
 
         async def work() -> None:
-            nonlocal done, failed
             for step in waiting:
                 reason = await self._try(step)
-                done += 1
-                failed += reason is not None
-                self._tell("upload", done, total, failed, step.path, reason)
+                self._done += 1
+                self._failed += reason is not None
+                self._tell("upload", self._done, total, self._failed, step.path, reason)
 
         await together(work for _ in range(self.server.limit.most))
-        return failed
 
     async def _try(self, step: Step) -> str | None:
         """Do a step; returns why it failed."""
@@ -233,11 +226,10 @@ class Applier:
             return
         parent = await self._parent(step.path)
         name = step.path.rpartition("/")[2]
+        to_top: Mapping[str, object] = {} if parent else {"parentId": None}
         try:
             await self.server.again(
-                lambda: self.server.client.update_collection(
-                    collection, name, **({"parentId": parent} if parent else {"extra_body": {"parentId": None}})
-                )
+                lambda: self.server.client.update_collection(collection, name, parent, extra_body=to_top)
             )
         except NotFoundError:  # somebody deleted it
             self.state.drop_file(step.origin or "")
@@ -247,7 +239,7 @@ class Applier:
 
     async def _file(self, attempt: Attempt, metadata: dict[str, object]) -> str:
         file = self._folder / attempt.path
-        options: dict[str, Any] = {**self._settings, **({"parentId": attempt.parent} if attempt.parent else {})}
+        options = self._options(attempt)
         made = await self.server.once(
             lambda: self.server.client.create_file_collection(
                 self.server.datasetId,
@@ -261,13 +253,16 @@ class Applier:
         return made.collectionId
 
     async def _link(self, attempt: Attempt, metadata: dict[str, object]) -> str:
-        options: dict[str, Any] = {**self._settings, **({"parentId": attempt.parent} if attempt.parent else {})}
+        options = self._options(attempt)
         made = await self.server.once(
             lambda: self.server.client.create_link_collection(
                 self.server.datasetId, attempt.path, metadata=metadata, **options
             )
         )
         return made.collectionId
+
+    def _options(self, attempt: Attempt) -> dict[str, Any]:
+        return {**self._settings, **({"parentId": attempt.parent} if attempt.parent else {})}
 
     async def _empty(self, attempt: Attempt, metadata: dict[str, object]) -> str:
         return await self.server.once(
@@ -331,7 +326,8 @@ class Applier:
         accounts for what it has.
         """
         if attempt.kind == "link":
-            rows = await self.server.links(attempt.path, attempt.parent)
+            # It may be called by the page's title.
+            rows = [row for row in await self.server.rows(attempt.parent) if row.rawLink == attempt.path]
         else:
             rows = await self.server.named(attempt.name, attempt.parent)
         marked: list[str] = []
@@ -408,15 +404,12 @@ class Applier:
             if path == self.into or self.into.startswith(f"{path}/"):
                 continue
             try:
-                page = await self.server.again(
-                    lambda: self.server.client.list_collections(self.server.datasetId, collection, None, 0, 1)  # noqa: B023
-                )
-                if page.data.total or page.data.list:
-                    continue
+                used = bool(await self.server.rows(collection))
             except NotFoundError:
-                pass
-            await self.server.delete(collection)
-            self.state.drop_folder(path)
+                used = False
+            if not used:
+                await self.server.delete(collection)
+                self.state.drop_folder(path)
 
     # --- tables of questions
 
@@ -510,7 +503,7 @@ class Applier:
                 self.state.give_up(table.path)
                 raise FastGPTError("its collection is gone from the server")
             done, waiting = rows[0].dataAmount or 0, rows[0].trainingAmount or 0
-            failed = await self._failed(table.collection) if waiting and rows[0].hasError else 0
+            failed = await self._failed_rows(table.collection) if waiting and rows[0].hasError else 0
             active = rows[0].activeTrainingAmount
             active = waiting - failed if active is None else active
             if done > table.stored:
@@ -524,40 +517,41 @@ class Applier:
             looks += 1
             await asyncio.sleep(min(_PAUSE * looks, 5.0))
 
-    async def _failed(self, collectionId: str) -> int:
+    async def _failed_rows(self, collectionId: str) -> int:
         """How many rows wait for ever, and are not counted otherwise."""
         found = self.server.client.iter_training_errors(collectionId)
         return sum([1 async for row in found if not row.dataId])
 
     # --- removing
 
-    async def remove(self) -> int:
-        """Remove what is to go, and what is replaced once its successor is trained; returns what could not be."""
-        done = failed = 0
-        total = self.state.count_leftovers()
+    async def remove(self) -> None:
+        """Remove what is to go, and what is replaced once its successor is trained."""
+        total, done, failed = self.state.count_leftovers(), 0, 0
         for waiting in (False, True):
             after = ""
             while batch := self.state.leftovers(waiting=waiting, after=after):
                 after = batch[-1].collection
-                untrained: dict[str, str] = {}
-                if waiting:
-                    untrained = await self._untrained([each.successor or "" for each in batch])
+                untrained = await self._untrained([each.successor or "" for each in batch]) if waiting else {}
+                ready = [each for each in batch if each.successor not in untrained]
+                await self._remove_all(ready)
+                for each in batch:
+                    reason = untrained.get(each.successor or "")
+                    if reason is not None:
+                        reason = f"the new version is not trained, the old one stays: {reason}"
+                        self.state.fail(each.path, reason)
+                        failed += 1
+                    done += 1
+                    self._tell("remove", done, total, failed, each.path, reason)
 
-                async def work(leftovers: Any = iter(batch), bad: dict[str, str] = untrained) -> None:  # noqa: B008
-                    nonlocal done, failed
-                    for each in leftovers:
-                        reason = bad.get(each.successor or "")
-                        if reason is None:
-                            await self.server.delete(each.collection)
-                            self.state.removed(each)
-                        else:
-                            failed += 1
-                            self.state.fail(each.path, f"the new version is not trained, the old one stays: {reason}")
-                        done += 1
-                        self._tell("remove", done, total, failed, each.path, reason)
+    async def _remove_all(self, leftovers: Iterable[Leftover]) -> None:
+        waiting = iter(leftovers)
 
-                await together(work for _ in range(self.server.limit.most))
-        return failed
+        async def work() -> None:
+            for each in waiting:
+                await self.server.delete(each.collection)
+                self.state.removed(each)
+
+        await together(work for _ in range(self.server.limit.most))
 
     async def _untrained(self, ids: list[str]) -> dict[str, str]:
         """Wait for the training of these; those that were not trained, and why."""

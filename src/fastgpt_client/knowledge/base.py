@@ -85,8 +85,8 @@ class AsyncKnowledgeBase:
     ) -> SyncReport:
         """Put files, folders and pages in; nothing is removed but what is replaced. Doing it again changes nothing.
 
-        Folders are mirrored, ``.gitignore`` and ``.fastgptignore`` count. Tables of questions (``.jsonl``, ``.csv`` with
-        a column ``q`` or ``question``) become one chunk a row. Interrupted in any way, the same call goes on.
+        Folders are mirrored, ``.gitignore`` and ``.fastgptignore`` count. Tables of questions (``.jsonl``, and ``.csv``
+        with a column ``q`` or ``question``) become one chunk a row. Interrupted in any way, the same call goes on.
 
         Args:
             paths: Folders and files.
@@ -154,12 +154,11 @@ class AsyncKnowledgeBase:
             >>> print((await base.sync("docs", plan=True)).plan)
             + 12  ~ 3  - 1  → 2 renamed  = 840
         """
-        folder = Path(path)
-        if not folder.is_dir():
-            raise ArgumentError(f"there is no folder {str(path)!r}")
+        [source] = _sources([path])
+        if source.only is not None:
+            raise ArgumentError(f"sync takes a folder, and {str(path)!r} is a file: push puts files in")
         server = await self._server(options)
         wishes = _wishes(options, delete=delete, plan_only=plan)
-        source = Source(folder=folder)
         if watch is None:
             return await run(server, source, wishes)
         while True:

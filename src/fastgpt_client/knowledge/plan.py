@@ -96,7 +96,8 @@ def make_plan(state: State, *, whole: bool = True, delete: bool = True, failed_o
             if wanted:
                 state.db.execute(sql, values)
         if failed_only:
-            sql = "DELETE FROM steps WHERE target = :target AND path NOT IN (SELECT path FROM failures WHERE target = :target)"
+            sql = """DELETE FROM steps WHERE target = :target
+                AND path NOT IN (SELECT path FROM failures WHERE target = :target)"""
             state.db.execute(sql, values)
     sql = "SELECT verb, count(*) FROM steps WHERE target = ? GROUP BY verb"
     counts: dict[str, int] = dict(state.db.execute(sql, (state.target,)).fetchall())

@@ -6,10 +6,10 @@ import codecs
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO, TypeAlias, cast
 
 from .._json import as_list, as_object
 from ..errors import FastGPTError
@@ -18,6 +18,9 @@ from ..models.data import DataInput, IndexInput
 _QUESTION, _ANSWER, _INDEXES = ("q", "question"), ("a", "answer"), ("indexes", "index")
 BATCH_BYTES = 1024 * 1024
 """FastGPT takes bodies of some MB; proxies before it often of 1 MB only."""
+
+
+_Cells: TypeAlias = tuple[int, str, str, list[str]]  # line, question, answer, indexes
 
 
 class RowError(FastGPTError, ValueError):
@@ -32,7 +35,7 @@ def has_rows(path: Path) -> bool:
         return False
     try:
         with _open(path) as file:
-            return _column(next(csv.reader(file), []), _QUESTION) is not None
+            return _column(next(csv.reader(file), list[str]()), _QUESTION) is not None
     except (csv.Error, UnicodeDecodeError):
         return False
 
@@ -40,13 +43,14 @@ def has_rows(path: Path) -> bool:
 def read_rows(path: Path) -> Iterator[DataInput]:
     """The rows of a file, one after the other; blank ones are left out.
 
-    CSV has a head with ``q`` (or ``question``), ``a`` (``answer``), ``indexes`` (a text, or a JSON list of texts; further
-    columns after it hold one each). JSON Lines have objects with the same names, ``indexes`` a list. UTF-8, or
-    GB 18030 as older Chinese files have it.
+    CSV has a head with ``q`` (or ``question``), ``a`` (``answer``), ``indexes`` (a text, or a JSON list of texts; each
+    further column holds one more). JSON Lines have objects with the same names, ``indexes`` a list. UTF-8, or GB 18030
+    as older Chinese files have it. ``chunkIndex`` is the place among the rows, from 0.
 
     Raises:
         RowError: A row has no question, or cannot be read; the line is named.
     """
+    place = 0
     with closing(_read_json(path) if path.suffix.lower() == ".jsonl" else _read_csv(path)) as rows:
         for line, q, a, indexes in rows:
             if not q.strip():
@@ -54,7 +58,8 @@ def read_rows(path: Path) -> Iterator[DataInput]:
                     raise RowError(f"{path.name}, line {line}: there is an answer and no question")
                 continue
             found = [IndexInput(text=text) for text in indexes if text.strip()]
-            yield DataInput(q=q, a=a or None, indexes=found or None)
+            yield DataInput(q=q, a=a or None, indexes=found or None, chunkIndex=place)
+            place += 1
 
 
 def count_rows(path: Path) -> int:
@@ -82,12 +87,12 @@ def _size(row: DataInput) -> int:
     return sum(len(text.encode("utf-8", "replace")) + 32 for text in texts)
 
 
-def _read_csv(path: Path) -> Iterator[tuple[int, str, str, list[str]]]:
+def _read_csv(path: Path) -> Generator[_Cells]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with _open(path) as file:
         reader = csv.reader(file)
         try:
-            head = next(reader, [])
+            head = next(reader, list[str]())
             question, answer, index = (_column(head, names) for names in (_QUESTION, _ANSWER, _INDEXES))
             if question is None:
                 raise RowError(f"{path.name}: there is no column q or question in {head!r:.100}")
@@ -98,7 +103,7 @@ def _read_csv(path: Path) -> Iterator[tuple[int, str, str, list[str]]]:
             raise RowError(f"{path.name}, line {reader.line_num}: {error}") from error
 
 
-def _read_json(path: Path) -> Iterator[tuple[int, str, str, list[str]]]:
+def _read_json(path: Path) -> Generator[_Cells]:
     with _open(path) as file:
         for line, text in enumerate(file, 1):
             if not text.strip():
@@ -151,8 +156,9 @@ def _texts(cell: str) -> list[str]:
             found: Any = json.loads(cell)
         except ValueError:
             return [cell]
-        if isinstance(found, list) and all(isinstance(text, str) for text in cast("list[Any]", found)):
-            return cast("list[str]", found)
+        texts = as_list(found)
+        if texts and all(isinstance(text, str) for text in texts):
+            return texts
     return [cell] if cell.strip() else []
 
 

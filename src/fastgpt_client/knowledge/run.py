@@ -131,8 +131,8 @@ async def _run(
     skipped, unread = await _scan(state, source, exclude, settings, wishes.on_progress)
     plan = make_plan(state, whole=whole, delete=wishes.delete, failed_only=wishes.failed_only)
     report = SyncReport(plan=plan, skipped=skipped, failures=unread)
-    asked = wishes.confirm is not None and not plan.empty
-    if wishes.plan_only or (asked and wishes.confirm and not wishes.confirm(plan, all_steps(state))):
+    go_on = plan.empty or wishes.confirm is None or wishes.confirm(plan, all_steps(state))
+    if wishes.plan_only or not go_on:
         return report
     if whole:
         state.forget_gone()

@@ -245,10 +245,11 @@ class State:
 
     def begin(self, attempt: Attempt) -> None:
         """It is about to be made."""
-        values = (attempt.token, self.target, attempt.path, attempt.kind, attempt.parent)
-        values = (*values, attempt.size, attempt.mtime, attempt.hash, attempt.settings)
         columns = "token, target, path, kind, parent, size, mtime, hash, settings"
-        self.db.execute(f"INSERT INTO attempts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        place = (attempt.token, self.target, attempt.path, attempt.kind, attempt.parent)
+        content = (attempt.size, attempt.mtime, attempt.hash, attempt.settings)
+        sql = f"INSERT INTO attempts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        self.db.execute(sql, (*place, *content))
 
     def settle(self, attempt: Attempt, collection: str, *, doubted: bool = False) -> None:
         """It is there. ``doubted``: it may come once more."""

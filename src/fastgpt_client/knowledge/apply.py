@@ -519,8 +519,12 @@ class Applier:
 
     async def _failed_rows(self, collectionId: str) -> int:
         """How many rows wait for ever, and are not counted otherwise."""
-        found = self.server.client.iter_training_errors(collectionId)
-        return sum([1 async for row in found if not row.dataId])
+
+        async def count() -> int:
+            found = self.server.client.iter_training_errors(collectionId)
+            return sum([1 async for row in found if not row.dataId])
+
+        return await self.server.again(count)
 
     # --- removing
 
@@ -557,8 +561,9 @@ class Applier:
         """Wait for the training of these; those that were not trained, and why."""
         # Once nothing moves any more, one look at each of the others is enough.
         timeout = 0.0 if self._stuck else None
-        report = await wait_trained(
-            self.server.client, self.server.datasetId, ids, timeout=timeout, on_progress=self._on_progress
+        server = self.server
+        report = await server.again(
+            lambda: wait_trained(server.client, server.datasetId, ids, timeout=timeout, on_progress=self._on_progress)
         )
         self._stuck = self._stuck or report.state == "stuck"
         reasons = {each.collectionId: f"still {each.step}" for each in report.unfinished}

@@ -44,9 +44,10 @@ class Proxy:
                 pass
 
             def handle_one_request(self) -> None:
-                with suppress(OSError):
-                    return super().handle_one_request()
-                self.close_connection = True
+                try:
+                    super().handle_one_request()
+                except OSError:
+                    self.close_connection = True
 
             def do_POST(self) -> None:
                 path = urlsplit(self.path).path.removeprefix("/api/core/dataset")

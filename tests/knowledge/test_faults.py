@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_retry_after_is_waited_for(proxy: Proxy, folder: Path) -> None:
     proxy.faults = lambda at, count: "429" if at == CREATE and count == 3 else None
     assert sync(proxy, folder).ok
     at = [when for when, path in proxy.told if path == CREATE]
-    assert max(later - sooner for sooner, later in zip(at, at[1:], strict=False)) >= 0.9
+    assert max(later - sooner for sooner, later in pairwise(at)) >= 0.9
 
 
 def test_a_file_that_never_goes_in(backend: LocalServer, proxy: Proxy, folder: Path) -> None:

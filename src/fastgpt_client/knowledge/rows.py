@@ -157,7 +157,7 @@ def _texts(cell: str) -> list[str]:
         except ValueError:
             return [cell]
         texts = as_list(found)
-        if texts and all(isinstance(text, str) for text in texts):
+        if isinstance(found, list) and all(isinstance(text, str) for text in texts):
             return texts
     return [cell] if cell.strip() else []
 

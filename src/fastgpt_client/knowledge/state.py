@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,26 +134,30 @@ class State:
     def __init__(self, path: Path | str) -> None:
         self.target: int = 0
         self.known_before: bool = False
-        self._lock: sqlite3.Connection | None = None
-        if str(path) != ":memory:":
-            self._lock = _lock(f"{path}.lock")
-        try:
-            self.db: sqlite3.Connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.execute("PRAGMA synchronous = NORMAL")
-            version = self.db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, _VERSION):
-                raise StateError(f"{path} was written by another version of fastgpt-client; move it away to begin anew")
-            self.db.executescript(_SCHEMA)
-            self.db.execute(f"PRAGMA user_version = {_VERSION}")
-            self.db.create_function("ending", 1, _ending, deterministic=True)
-        except sqlite3.DatabaseError as error:
-            raise StateError(f"{path} cannot be used: {error}; move it away to begin anew") from error
+        """Whether what is on the server was written down by an earlier run."""
+        with ExitStack() as opened:
+            try:
+                if str(path) != ":memory:":
+                    opened.callback(_lock(f"{path}.lock").close)
+                self.db: sqlite3.Connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+                opened.callback(self.db.close)
+                self._prepare(path)
+            except sqlite3.DatabaseError as error:
+                raise StateError(f"{path} cannot be used: {error}; move it away to begin anew") from error
+            self._opened: ExitStack = opened.pop_all()
+
+    def _prepare(self, path: Path | str) -> None:
+        self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.execute("PRAGMA synchronous = NORMAL")
+        version = self.db.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _VERSION):
+            raise StateError(f"{path} was written by another version of fastgpt-client; move it away to begin anew")
+        self.db.executescript(_SCHEMA)
+        self.db.execute(f"PRAGMA user_version = {_VERSION}")
+        self.db.create_function("ending", 1, _ending, deterministic=True)
 
     def close(self) -> None:
-        self.db.close()
-        if self._lock is not None:
-            self._lock.close()
+        self._opened.close()
 
     def __enter__(self) -> State:
         return self
@@ -450,7 +455,7 @@ def _lock(path: str) -> sqlite3.Connection:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         lock.close()
-        if "locked" in str(error):
-            raise StateError(f"another run is at work with {path.removesuffix('.lock')}") from error
-        raise StateError(f"{path.removesuffix('.lock')} cannot be used: {error}") from error
+        if "locked" not in str(error):
+            raise
+        raise StateError(f"another run is at work with {path.removesuffix('.lock')}") from error
     return lock

@@ -14,7 +14,7 @@ from fastgpt_client import APIConnectionError, AsyncDatasetClient, Authenticatio
 from fastgpt_client.knowledge import AsyncKnowledgeBase, Progress, SyncReport, apply
 from fastgpt_client.local import LocalServer
 
-from .proxy import Proxy
+from .bad_network import Proxy
 from .torture import KEY, check, write_table
 
 CREATE, PUSH, EMPTY = "/collection/create/localFile", "/data/pushData", "/collection/create"
@@ -190,3 +190,24 @@ def test_watch_goes_on_when_nobody_answers(backend: LocalServer, proxy: Proxy, f
     assert [event.error is not None for event in events] == [True]
     assert [report.plan.add for report in reports] == [13, 1]
     check(backend.base_url, folder.parent.name, folder)
+
+
+def test_what_comes_after_the_run_goes_with_the_next(
+    backend: LocalServer, proxy: Proxy, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "_LATE", 0.0)
+    proxy.late = 1.5
+    (folder / "faq.csv").unlink()
+    proxy.faults = lambda at, count: "late" if at == CREATE and count == 11 else None
+    assert sync(proxy, folder).ok
+    for thread in proxy._later:
+        thread.join()
+    with pytest.raises(AssertionError, match="is there twice"):
+        check(backend.base_url, folder.parent.name, folder)
+    assert sync(proxy, folder).plan.empty
+    check(backend.base_url, folder.parent.name, folder)
+    monkeypatch.setattr(apply, "_TOO_LATE", 0.0)
+    sync(proxy, folder)
+    proxy.clear()
+    sync(proxy, folder)
+    assert sum(proxy.counts.values()) <= 1

@@ -27,7 +27,7 @@ from fastgpt_client.knowledge import (
 from fastgpt_client.local import LocalServer
 from tests.conftest import World
 
-from .proxy import Proxy
+from .bad_network import Proxy
 from .torture import KEY, change_folder, check, make_folder, write_table
 
 
@@ -374,7 +374,8 @@ def pages() -> Iterator[str]:
             body = {
                 "/index.xml": f"<sitemapindex {space}><sitemap><loc>{here}/one.xml</loc></sitemap>"
                 f"<sitemap><loc>{here}/index.xml</loc></sitemap></sitemapindex>",
-                "/one.xml": f"<urlset {space}><url><loc> {here}/a.html </loc></url><url><loc>{here}/b.html</loc></url></urlset>",
+                "/one.xml": f"<urlset {space}><url><loc> {here}/a.html </loc></url>"
+                f"<url><loc>{here}/b.html</loc></url></urlset>",
             }.get(self.path, f"<title>Page {self.path}</title><p>text of {self.path}")
             self.send_response(200)
             self.send_header("content-type", "text/html")

@@ -6,6 +6,7 @@ The order keeps searches whole: what is new is put in first, what it replaces is
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -46,6 +47,7 @@ T = TypeVar("T")
 ATTEMPTS = 7  # with the waits in between about half a minute
 _SLOWEST = 250_000  # bytes a second that an upload must make
 _PAUSE = 0.25
+_LATE, _TOO_LATE = 2.0, 600.0  # seconds after which what was in doubt has come, or will not come any more
 _PAGE = 30
 _FATAL = (AuthenticationError, PermissionDeniedError, QuotaError)
 """What would come of every further step as well."""
@@ -359,17 +361,15 @@ class Applier:
         """What was in doubt may have come late, and then twice: remove that."""
         attempts = self.state.attempts(open_only=False)
         if attempts:
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(max(0.0, max(attempt.begun for attempt in attempts) + _LATE - time.time()))
         for attempt in attempts:
-            if attempt.outcome == "open":  # begun by what was broken off: the next run will see
-                continue
             for collection in await self.find(attempt):
-                if collection == attempt.collection or self.state.knows(collection):
-                    continue
-                found = await self.server.marker(collection)
-                if found is not None and found[1] is not None:
-                    await self.server.delete(collection)
-            self.state.refuse(attempt)
+                if collection != attempt.collection and not self.state.knows(collection):
+                    found = await self.server.marker(collection)
+                    if found is not None and found[1] is not None:
+                        await self.server.delete(collection)
+            if time.time() > attempt.begun + _TOO_LATE:  # otherwise the next run looks as well
+                self.state.refuse(attempt)
 
     # --- folders
 

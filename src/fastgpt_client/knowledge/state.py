@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,7 +43,7 @@ CREATE TABLE IF NOT EXISTS folders (
 CREATE TABLE IF NOT EXISTS attempts (
     token TEXT PRIMARY KEY, target INTEGER NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL, parent TEXT,
     size INTEGER NOT NULL, mtime INTEGER NOT NULL, hash TEXT NOT NULL, settings TEXT NOT NULL,
-    outcome TEXT NOT NULL DEFAULT 'open', collection TEXT
+    begun REAL NOT NULL, outcome TEXT NOT NULL DEFAULT 'open', collection TEXT
 ) WITHOUT ROWID;
 -- Tables of questions that are being put in. rows, stored: how many were sent, how many the server took.
 -- batch: how many are on their way; 0 when none are. doubted: some batch was in doubt.
@@ -86,6 +87,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     mtime: int = 0
     hash: str = ""
     settings: str = ""
+    begun: float = 0.0
     outcome: Literal["open", "found", "absent"] = "open"
     collection: str | None = None
 
@@ -250,10 +252,10 @@ class State:
 
     def begin(self, attempt: Attempt) -> None:
         """It is about to be made."""
-        columns = "token, target, path, kind, parent, size, mtime, hash, settings"
+        columns = "token, target, path, kind, parent, size, mtime, hash, settings, begun"
         place = (attempt.token, self.target, attempt.path, attempt.kind, attempt.parent)
-        content = (attempt.size, attempt.mtime, attempt.hash, attempt.settings)
-        sql = f"INSERT INTO attempts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        content = (attempt.size, attempt.mtime, attempt.hash, attempt.settings, time.time())
+        sql = f"INSERT INTO attempts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         self.db.execute(sql, (*place, *content))
 
     def settle(self, attempt: Attempt, collection: str, *, doubted: bool = False) -> None:
@@ -288,10 +290,10 @@ class State:
         self.db.execute("UPDATE attempts SET outcome = 'absent' WHERE token = ?", (attempt.token,))
 
     def attempts(self, *, open_only: bool) -> list[Attempt]:
-        """What is, or was, in doubt."""
-        sql = "SELECT token, path, kind, parent, size, mtime, hash, settings, outcome, collection FROM attempts"
-        sql += " WHERE target = ?" + (" AND outcome = 'open'" if open_only else "")
+        """What is in doubt, or was."""
         names = Attempt.__struct_fields__
+        wanted = "outcome = 'open'" if open_only else "outcome <> 'open'"
+        sql = f"SELECT {', '.join(names)} FROM attempts WHERE target = ? AND {wanted}"
         return [
             Attempt(**dict(zip(names, row, strict=True))) for row in self.db.execute(sql, (self.target,)).fetchall()
         ]

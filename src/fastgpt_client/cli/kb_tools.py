@@ -112,8 +112,13 @@ def show(name: str, as_json: bool) -> Work:
         base = await knowledge.find_base(client, name)
         console = out()
         if as_json or console is None:
+            folders = collections = chunks = 0
             async for row in knowledge.walk(client, base.id, ordered=False):
                 data(row) if as_json else print(row.path, row.chunks, row.state, sep="\t")
+                folders += row.type == "folder"
+                collections += row.type != "folder"
+                chunks += row.chunks
+            note(f"{base.path}: {folders} folders, {collections} collections, {chunks} chunks.")
             return 0
         rows: list[knowledge.TreeRow] = []
         async for row in knowledge.walk(client, base.id):
@@ -142,9 +147,8 @@ def as_tree(base: knowledge.Base, rows: list[knowledge.TreeRow]) -> Tree:
         waiting = f", {row.waiting} waiting" if row.waiting else ""
         off = ", not searched" if row.forbid else ""
         tags = "".join(f" #{escape(tag)}" for tag in row.tags)
-        branch.add(
-            f"{escape(row.name)} [{colours[row.state]}]{row.state}[/] [dim]{row.chunks} chunks{waiting}{off}{tags}[/dim]"
-        )
+        counts = f"[dim]{row.chunks} chunks{waiting}{off}{tags}[/dim]"
+        branch.add(f"{escape(row.name)} [{colours[row.state]}]{row.state}[/] {counts}")
     return tree
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -18,7 +18,7 @@ _LONGEST_ITEM = 40
 
 
 @contextmanager
-def show_progress(*, as_json: bool = False, console: Console | None = None) -> Iterator[OnProgress]:
+def show_progress(*, as_json: bool = False, console: Console | None = None) -> Generator[OnProgress]:
     """What to give to long work as ``on_progress``.
 
     On a terminal a bar for each phase on stderr, with rate and remaining time; nothing where stderr is piped. With

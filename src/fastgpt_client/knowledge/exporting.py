@@ -69,7 +69,8 @@ async def export_base(
         datasetId: The knowledge base.
         file: Where to write; what is there is replaced.
         concurrency: How many chunks are asked for at once.
-        on_progress: Told of the phase ``export``: collections that are done.
+        on_progress: Told of the phase ``export``: chunks that are written. To know how many there are, all collections
+            are listed once more.
 
     Raises:
         OSError: The file cannot be written.
@@ -79,16 +80,16 @@ async def export_base(
         >>> print(report.chunks)
     """
     target = Path(file)
+    total = sum([row.chunks async for row in walk(client, datasetId, ordered=False)]) if on_progress else None
     report = ExportReport(file=str(target))
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as out:
             async with aclosing(_lines(client, datasetId, concurrency)) as lines:
                 async for row, chunks in lines:
-                    await _write(out, row, chunks, report)
-                    if on_progress is not None:
-                        done = report.folders + report.collections
-                        on_progress(Progress(phase="export", done=done, item=row.path))
+                    async for _ in _write(out, row, chunks, report):
+                        if on_progress is not None:
+                            on_progress(Progress(phase="export", done=report.chunks, total=total, item=row.path))
             out.flush()
             os.fsync(out.fileno())
         part.replace(target)
@@ -98,7 +99,10 @@ async def export_base(
     return report
 
 
-async def _write(out: IO[bytes], row: TreeRow, chunks: AsyncGenerator[ExportedChunk], report: ExportReport) -> None:
+async def _write(
+    out: IO[bytes], row: TreeRow, chunks: AsyncGenerator[ExportedChunk], report: ExportReport
+) -> AsyncGenerator[None]:
+    """Write a line; yields now and then, for progress."""
     head: dict[str, Any] = {"path": row.path, "name": row.name, "type": row.type, "tags": row.tags}
     if row.forbid:
         head["forbid"] = True
@@ -108,12 +112,15 @@ async def _write(out: IO[bytes], row: TreeRow, chunks: AsyncGenerator[ExportedCh
         async for chunk in chunks:
             out.write(b"," * (count > 0) + _json(chunk))
             count += 1
+            report.chunks += 1
+            if count % _SMALL == 0:
+                yield
     out.write(b"]}\n")
-    report.chunks += count
     report.folders += row.type == "folder"
     report.collections += row.type != "folder"
     if row.waiting or row.failed:
         report.incomplete.append(row.path)
+    yield
 
 
 def _json(value: Any) -> bytes:

@@ -99,7 +99,7 @@ async def import_base(
         concurrency: How many collections are filled at once.
         wait: False does not wait for the training, and does not compare.
         timeout, stuck_after: As of ``wait_trained``.
-        on_progress: Told of the phases ``import`` (bytes of the file), ``training``, ``verify`` (collections).
+        on_progress: Told of the phases ``import`` (chunks), ``training``, ``verify`` (lines of the file).
 
     Raises:
         ArgumentError: A line is not as it must be (the message has its number), or the file is another one than that
@@ -112,9 +112,9 @@ async def import_base(
     """
     source = Path(file)
     path = Path(state) if state is not None else source.with_name(f"{source.name}.{datasetId}.state")
-    digest = await asyncio.to_thread(_check_file, source)
-    with closing(_Journal(path, datasetId, digest)) as journal:
-        run = _Import(client, datasetId, source, journal, on_progress)
+    content = await asyncio.to_thread(_check_file, source)
+    with closing(_Journal(path, datasetId, content.digest)) as journal:
+        run = _Import(client, datasetId, source, content, journal, on_progress)
         await run.send(concurrency)
         report = journal.report()
         if wait:
@@ -141,8 +141,9 @@ class _Journal:
 
     def __init__(self, path: Path, datasetId: str, digest: str) -> None:
         self._datasetId = datasetId
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
         try:
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")  # two at once would put things in twice
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
@@ -157,6 +158,8 @@ class _Journal:
                 )
         except sqlite3.DatabaseError as error:
             self.close()
+            if "locked" in str(error):
+                raise ArgumentError(f"{path} is in use: this import is running already") from None
             raise ArgumentError(f"{path} is no state file of an import: {error}") from None
         except ArgumentError:
             self.close()
@@ -177,6 +180,10 @@ class _Journal:
     def put(self, line: int, **columns: object) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)
         self._db.execute(f"UPDATE lines SET {names} WHERE line = ?", (*columns.values(), line))
+
+    def sent(self) -> int:
+        """How many chunks arrived."""
+        return int(self._db.execute("SELECT coalesce(sum(max(sent, 0)), 0) FROM lines").fetchone()[0])
 
     def known(self) -> set[str]:
         """The collections that belong to lines."""
@@ -206,27 +213,41 @@ class _Place(NamedTuple):
     line: Line
     parentId: str | None
     collectionId: str
-    end: int
+
+
+class _Content(NamedTuple):
+    """What is in a file."""
+
+    digest: str
+    lines: int
+    chunks: int
 
 
 class _Import:
     """One run of an import."""
 
     def __init__(
-        self, client: AsyncDatasetClient, datasetId: str, file: Path, journal: _Journal, on_progress: OnProgress | None
+        self,
+        client: AsyncDatasetClient,
+        datasetId: str,
+        file: Path,
+        content: _Content,
+        journal: _Journal,
+        on_progress: OnProgress | None,
     ) -> None:
         self._client = client
         self._datasetId = datasetId
         self._file = file
         self._journal = journal
         self._on_progress = on_progress
-        self._total = file.stat().st_size
+        self._content = content
+        self._sent = journal.sent()
 
     async def send(self, concurrency: int) -> None:
         """Make the collections one after the other, as their order may matter, and fill them at the same time."""
         async with aclosing(in_order(self._made(), self._fill, concurrency)) as filled:
             async for place in filled:
-                self._tell("import", place.end, self._total, place.line.path)
+                self._tell("import", self._sent, self._content.chunks, place.line.path)
 
     def _tell(self, phase: str, done: int, total: int, item: str) -> None:
         if self._on_progress is not None:
@@ -234,36 +255,35 @@ class _Import:
 
     async def _made(self) -> AsyncGenerator[_Place]:
         folders: dict[str, str] = {"": ""}
+        path = ""
         with self._file.open("rb") as lines:
-            for number, line, end in read_lines(lines):
-                parent = folders[line.path.rpartition("/")[0]] or None
+            for number, line in read_lines(lines):
+                if line.path == path:
+                    await asyncio.sleep(0.002)  # the order of what has the same name is told by milliseconds
+                path = line.path
+                parent = folders[path.rpartition("/")[0]] or None
                 key = self._journal.entry(number).collectionId or await self._make(number, line, parent)
                 if line.type == "folder":
-                    folders[line.path] = key
-                yield _Place(number, line, parent, key, end)
+                    folders[path] = key
+                yield _Place(number, line, parent, key)
 
     async def _make(self, number: int, line: Line, parentId: str | None) -> str:
         """Make the collection of a line; if that was tried before, look first whether it is there."""
         kind: Kind = "folder" if line.type == "folder" else "virtual"
-        key: str | None = None
-        for attempt in range(_TRIES):
+        attempt = 0
+        while True:
             try:
-                if self._journal.begun(number):
-                    key = await self._orphan(line, parentId, kind)
-                key = (
-                    key
-                    or (
-                        await self._client.create_collection(
-                            self._datasetId, line.name, kind, parentId, line.tags or None
-                        )
-                    ).data
-                )
-                break
+                there = await self._orphan(line, parentId, kind) if self._journal.begun(number) else None
+                key = there or await self._create(line, parentId, kind)
             except (APIConnectionError, ServerError, RateLimitError):
-                await _pause(attempt)
-        assert key is not None
-        self._journal.put(number, collectionId=key, sent=_FOLDER if kind == "folder" else 0)
-        return key
+                attempt = await _pause(attempt)
+            else:
+                self._journal.put(number, collectionId=key, sent=_FOLDER if kind == "folder" else 0)
+                return key
+
+    async def _create(self, line: Line, parentId: str | None, kind: Kind) -> str:
+        tags = line.tags or None
+        return (await self._client.create_collection(self._datasetId, line.name, kind, parentId, tags)).data
 
     async def _orphan(self, line: Line, parentId: str | None, kind: str) -> str | None:
         """An empty collection of this name that belongs to no line: made by a request whose answer was not heard."""
@@ -293,7 +313,8 @@ class _Import:
             {"q": chunk.q, "a": chunk.a, "chunkIndex": start + at, "indexes": chunk.indexes}
             for at, chunk in enumerate(chunks)
         ]
-        for attempt in range(_TRIES):
+        attempt = 0
+        while True:
             try:
                 before = self._journal.entry(place.number)
                 if before.doubt and (inserted := await self._count(place) - before.inserted) > 0:
@@ -304,10 +325,12 @@ class _Import:
                 self._pushed(place, before, len(rows), answer.insertLen)
                 return
             except (APIConnectionError, ServerError, RateLimitError):
-                await _pause(attempt)
+                attempt = await _pause(attempt)
 
     def _pushed(self, place: _Place, before: _Entry, sent: int, inserted: int) -> None:
         self._journal.put(place.number, sent=before.sent + sent, inserted=before.inserted + inserted, doubt=0)
+        self._sent += sent
+        self._tell("import", self._sent, self._content.chunks, place.line.path)
 
     async def _count(self, place: _Place) -> int:
         """How many chunks a collection has, trained or not."""
@@ -334,33 +357,36 @@ class _Import:
         differences: list[str] = []
         with self._file.open("rb") as lines:
             async with aclosing(in_order(read_lines(lines), self._compare, concurrency)) as compared:
-                async for path, end, found in compared:
+                done = 0
+                async for path, found in compared:
                     differences += found
-                    self._tell("verify", end, self._total, path)
+                    done += 1
+                    self._tell("verify", done, self._content.lines, path)
         return differences
 
-    async def _compare(self, item: tuple[int, Line, int]) -> tuple[str, int, list[str]]:
-        number, line, end = item
+    async def _compare(self, item: tuple[int, Line]) -> tuple[str, list[str]]:
+        number, line = item
         entry, found = self._journal.entry(number), list[str]()
         if line.type == "folder" or not entry.inserted:
-            return line.path, end, found
+            return line.path, found
         assert entry.collectionId is not None
         last = len(line.chunks) - 1
         for at in sorted({0, last // 2, last}):
             page = (await self._client.list_data(entry.collectionId, offset=at, pageSize=1)).data
             if page.total != entry.inserted:
-                return line.path, end, [f"{line.path}: {page.total} chunks instead of {entry.inserted}"]
+                return line.path, [f"{line.path}: {page.total} chunks instead of {entry.inserted}"]
             there, meant = page.list[0] if page.list else None, _chunk(line.chunks[at])
             if entry.inserted == len(line.chunks) and (there is None or not _same(there.q, there.a, meant)):
                 found.append(f"{line.path}: chunk {at} is another one")
-        return line.path, end, found
+        return line.path, found
 
 
-async def _pause(attempt: int) -> None:
-    """Wait before the next try; called while a failure is handled, raises it after the last."""
+async def _pause(attempt: int) -> int:
+    """Wait before the next try, and number it; called while a failure is handled, raises it after the last."""
     if attempt == _TRIES - 1:
         raise
     await asyncio.sleep(_PAUSE * 2**attempt)
+    return attempt + 1
 
 
 def _same(q: str | None, a: str | None, meant: ExportedChunk) -> bool:
@@ -371,16 +397,18 @@ def _same(q: str | None, a: str | None, meant: ExportedChunk) -> bool:
 # --- the file
 
 
-def _check_file(file: Path) -> str:
-    """Read the whole file once; returns its digest."""
+def _check_file(file: Path) -> _Content:
+    """Look whether all lines are as they must be."""
     digest = hashlib.blake2b(digest_size=16)
+    total = chunks = 0
     with file.open("rb") as lines:
         folders = {""}
-        for number, line, _ in read_lines(lines):
+        for number, line in read_lines(lines):
             if line.path.rpartition("/")[0] not in folders:
                 raise ArgumentError(f"line {number} of {file}: {line.path!r} comes before its folder")
             if line.type == "folder":
                 folders.add(line.path)
+            total, chunks = total + 1, chunks + len(line.chunks)
             for raw in line.chunks:
                 try:
                     _chunk(raw)
@@ -389,7 +417,7 @@ def _check_file(file: Path) -> str:
         lines.seek(0)
         while piece := lines.read(MAX_BYTES):
             digest.update(piece)
-    return digest.hexdigest()
+    return _Content(digest.hexdigest(), total, chunks)
 
 
 _decode_line = msgspec.json.Decoder(Line).decode
@@ -400,18 +428,16 @@ def _chunk(raw: msgspec.Raw) -> ExportedChunk:
     return _decode_chunk(raw)
 
 
-def read_lines(lines: IO[bytes]) -> Generator[tuple[int, Line, int]]:
-    """The lines of a file: their numbers from 1, what they say, and where they end."""
-    end = 0
+def read_lines(lines: IO[bytes]) -> Generator[tuple[int, Line]]:
+    """The lines of a file: their numbers from 1, and what they say."""
     for number, text in enumerate(lines, 1):
-        end += len(text)
         if text.isspace():
             continue
         try:
             line = _decode_line(text)
         except ValueError as error:
             raise ArgumentError(f"line {number} of {lines.name}: {error}") from None
-        yield number, line, end
+        yield number, line
 
 
 def batches(chunks: Sequence[msgspec.Raw], start: int) -> Iterator[tuple[int, list[ExportedChunk]]]:

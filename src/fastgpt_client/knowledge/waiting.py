@@ -111,6 +111,7 @@ async def wait_trained(
     watch = _Watch(client, datasetId, collectionIds)
     seen, delay, most = None, _FIRST_DELAY, 0
     while True:
+        asked = time.monotonic()
         look = await watch.look()
         now = time.monotonic()
         if look.moving != seen:
@@ -126,7 +127,8 @@ async def wait_trained(
         if now - moved >= stuck_after:
             return await _report(client, "stuck", begun, await watch.closely())
         ends = [moved + stuck_after, *([begun + timeout] if timeout is not None else [])]
-        await asyncio.sleep(max(0.01, min(delay, min(ends) - now)))
+        # Where asking takes long (very many collections), most of the time is still not spent on it.
+        await asyncio.sleep(max(0.01, min(max(delay, 2 * (now - asked)), min(ends) - now)))
         delay = min(delay * 1.5, _LONGEST_DELAY)
 
 
@@ -173,9 +175,13 @@ class _Watch:
     async def _state(self, collectionId: str) -> CollectionState | None:
         try:
             training = (await self._client.get_collection_training(collectionId)).data
+            own = sum(training.trainingCounts.values())
+            if not own and any(training.queuedCounts.values()):
+                # Its own, or what is before its failed ones? Only servers of the first kind know this number.
+                own = (await self._client.get_collection(collectionId)).data.activeTrainingAmount or 0
         except NotFoundError:
             return None
-        return _state_of(collectionId, training)
+        return _state_of(collectionId, training, own)
 
 
 def _seen(states: list[CollectionState], left: int) -> _Look:
@@ -183,11 +189,9 @@ def _seen(states: list[CollectionState], left: int) -> _Look:
     return _Look(not active, left if active else 0, states, (left, states))
 
 
-def _state_of(collectionId: str, training: CollectionTraining) -> CollectionState | None:
+def _state_of(collectionId: str, training: CollectionTraining, active: int) -> CollectionState | None:
     """Where a collection is; none when there is nothing left of it in the line."""
-    ahead, own = sum(training.queuedCounts.values()), sum(training.trainingCounts.values())
-    # Newer servers count the collection's own here; older ones what is before it, and only while it has some in line.
-    active, failed = own or ahead, sum(training.errorCounts.values())
+    ahead, failed = sum(training.queuedCounts.values()), sum(training.errorCounts.values())
     if not active and not failed:
         return None
     step: Step = "vectorising"

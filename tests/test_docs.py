@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fastgpt_client.knowledge.settings import load_settings
 from fastgpt_client.local import LocalServer
 from fastgpt_client.local.script import Script
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-KINDS = {"python", "sh", "yaml", ""}  # "" is a drawing
+KINDS = {"python", "sh", "yaml", "toml", ""}  # "" is a drawing
 
 
 def blocks(kind: str) -> list[object]:
@@ -36,9 +37,12 @@ def example_server() -> object:
 
 
 @pytest.fixture
-def environment(example_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(example_server: LocalServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FASTGPT_BASE_URL", example_server.base_url)
     monkeypatch.setenv("FASTGPT_API_KEY", example_server.api_key)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("The rules of the house.")
+    (tmp_path / "faq.csv").write_text("q,a\nWho?,Me.\n")
 
 
 @pytest.mark.parametrize("code", blocks("python"))
@@ -50,7 +54,19 @@ def test_python(code: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, m
 
 @pytest.mark.parametrize("code", blocks("yaml"))
 def test_scripts(code: str) -> None:
-    assert Script.load(yaml.safe_load(code)).rules
+    loaded = yaml.safe_load(code)
+    if "jobs" not in loaded:
+        assert Script.load(loaded).rules
+        return
+    [job] = loaded["jobs"].values()
+    commands = [shlex.split(step["run"]) for step in job["steps"] if "run" in step]
+    assert {words[0] for words in commands} == {"pip", "mkdir", "fastgpt-client"}
+
+
+@pytest.mark.parametrize("code", blocks("toml"))
+def test_settings(code: str, tmp_path: Path) -> None:
+    (tmp_path / "fastgpt-kb.toml").write_text(code)
+    assert load_settings(tmp_path).chunks
 
 
 @pytest.mark.parametrize("code", blocks("sh"))

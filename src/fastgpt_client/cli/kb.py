@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+from . import kb_push
 from .options import ApiKey, BaseUrl
 
 kb: typer.Typer = typer.Typer(help="Knowledge bases: fill, follow a folder, wait, search, move.", no_args_is_help=True)
+kb.command()(kb_push.push)
+kb.command()(kb_push.sync)
 
 
 class Mode(StrEnum):

@@ -116,6 +116,8 @@ def test_the_tree(kb: Kb, go: Go, terminal: io.StringIO, monkeypatch: pytest.Mon
 def test_the_tree_for_machines(kb: Kb, go: Go) -> None:
     fill(go, "Piped", {"good": ["one"]})
     piped = kb("show", "Piped")
+    assert kb("show", "--kb", "Piped").stdout == piped.stdout
+    assert kb("show").exit_code == kb("show", "Piped", "--kb", "Other").exit_code == 2
     assert piped.stdout == "folder\t0\tfolder\nfolder/good\t1\tready\n"
     assert piped.stderr == "Piped: 1 folders, 1 collections, 1 chunks.\n"
     rows = [json.loads(line) for line in kb("show", "Piped", "--json").stdout.splitlines()]

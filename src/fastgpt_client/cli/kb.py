@@ -38,11 +38,23 @@ class Keep(StrEnum):
     newest = "newest"
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name, path (Folder/Name) or id of a knowledge base.")]
+Name = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="Name, path (Folder/Name) or id of a knowledge base.")
+]
+NameToo = Annotated[str | None, typer.Option("--kb", metavar="NAME", help="The same, as other commands have it.")]
 NameOption = Annotated[str, typer.Option("--kb", metavar="NAME", help="Name, path or id of a knowledge base.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: lines of JSON on stdout.")]
 Timeout = Annotated[float | None, typer.Option(min=0, help="Seconds to wait for the training at most.")]
 StuckAfter = Annotated[float, typer.Option(min=0, help="Seconds without movement after which it is stuck.")]
+
+
+def _one(name: str | None, kb: str | None) -> str:
+    """The knowledge base, named in either way."""
+    if name and kb and name != kb:
+        raise typer.BadParameter(f"two knowledge bases are named: {name!r} and {kb!r}")
+    if not (named := name or kb):
+        raise typer.BadParameter("name the knowledge base: NAME or --kb NAME")
+    return named
 
 
 @kb.command("list")
@@ -71,16 +83,19 @@ def create(
 
 
 @kb.command()
-def show(name: Name, base_url: BaseUrl = None, api_key: ApiKey = None, as_json: Json = False) -> None:
+def show(
+    name: Name = None, kb: NameToo = None, base_url: BaseUrl = None, api_key: ApiKey = None, as_json: Json = False
+) -> None:
     """Its folders and collections, with the number of chunks and how far they are."""
     from . import kb_tools
 
-    raise typer.Exit(kb_tools.carry_out(kb_tools.show(name, as_json), base_url, api_key))
+    raise typer.Exit(kb_tools.carry_out(kb_tools.show(_one(name, kb), as_json), base_url, api_key))
 
 
 @kb.command()
 def rm(
-    name: Name,
+    name: Name = None,
+    kb: NameToo = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
@@ -88,12 +103,13 @@ def rm(
     """Delete a knowledge base with all that is in it. Asks first."""
     from . import kb_tools
 
-    raise typer.Exit(kb_tools.carry_out(kb_tools.remove(name, yes), base_url, api_key))
+    raise typer.Exit(kb_tools.carry_out(kb_tools.remove(_one(name, kb), yes), base_url, api_key))
 
 
 @kb.command()
 def wait(
-    name: Name,
+    name: Name = None,
+    kb: NameToo = None,
     collection: Annotated[
         list[str] | None, typer.Option(help="Only this collection, by its id; may be repeated.")
     ] = None,
@@ -110,7 +126,7 @@ def wait(
     """
     from . import kb_tools
 
-    work = kb_tools.wait(name, collection, timeout, stuck_after, retry, as_json)
+    work = kb_tools.wait(_one(name, kb), collection, timeout, stuck_after, retry, as_json)
     raise typer.Exit(kb_tools.carry_out(work, base_url, api_key))
 
 

@@ -411,3 +411,12 @@ def test_pages(
     finally:
         proxy.faults = lambda path, count: None
     assert len(rows_of(backend, base.name)) == 4
+
+
+def test_a_base_is_waited_for_and_searched(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("Everybody has 30 days off a year.", "utf-8")
+    with LocalServer(training_delay=0) as server:
+        base = KnowledgeBase("Handbook", server.api_key, server.base_url, create=True)
+        assert base.push(tmp_path).ok
+        assert base.wait(timeout=20).state == "trained"
+        assert [found.sourceName for found in base.search("days off", top=1)] == ["a.md"]

@@ -38,9 +38,7 @@ class Keep(StrEnum):
     newest = "newest"
 
 
-Name = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="Name, path (Folder/Name) or id of a knowledge base.")
-]
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="Name, path (Folder/Name) or id of a knowledge base.")]
 NameToo = Annotated[str | None, typer.Option("--kb", metavar="NAME", help="The same, as other commands have it.")]
 NameOption = Annotated[str, typer.Option("--kb", metavar="NAME", help="Name, path or id of a knowledge base.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: lines of JSON on stdout.")]

@@ -7,9 +7,10 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from .._session import DEFAULT_BASE_URL
+from ..api.datasets import SearchMode
 from ..clients import AsyncDatasetClient
 from ..errors import APIConnectionError, ArgumentError
 from .apply import Server
@@ -19,6 +20,10 @@ from .limits import MOST, AdaptiveLimit
 from .plan import Plan, Step
 from .progress import OnProgress, Progress
 from .run import Source, SyncReport, Wishes, run
+from .searching import FoundChunk, search_bases
+from .waiting import TrainingReport, wait_trained
+
+R = TypeVar("R")
 
 _MOST_SITEMAPS = 1000
 
@@ -172,6 +177,22 @@ class AsyncKnowledgeBase:
                     on_report(report)
             await asyncio.sleep(watch)
 
+    async def wait(self, *, timeout: float | None = None, on_progress: OnProgress | None = None) -> TrainingReport:
+        """Wait until everything in it is trained, or has failed; see ``wait_trained``.
+
+        Example:
+            >>> (await base.wait()).state
+        """
+        return await wait_trained(self._client, await self.id(), timeout=timeout, on_progress=on_progress)
+
+    async def search(self, text: str, *, top: int = 5, mode: SearchMode | None = None) -> list[FoundChunk]:
+        """The chunks that fit a text, best first; see ``search_bases``, which has more to choose.
+
+        Example:
+            >>> [chunk.q for chunk in await base.search("How many days off?")]
+        """
+        return await search_bases(self._client, [await self.id()], text, top=top, mode=mode)
+
     async def _server(self, options: KeepOptions) -> Server:
         return Server(self._client, await self.id(), AdaptiveLimit(options.get("concurrency", MOST)))
 
@@ -233,10 +254,26 @@ class KnowledgeBase:
             lambda base: base.sync(path, plan=plan, delete=delete, watch=watch, on_report=on_report, **options)
         )
 
-    def _run(self, work: Callable[[AsyncKnowledgeBase], Awaitable[SyncReport]]) -> SyncReport:
+    def wait(self, *, timeout: float | None = None, on_progress: OnProgress | None = None) -> TrainingReport:
+        """Wait until everything in it is trained, or has failed; see ``wait_trained``.
+
+        Example:
+            >>> KnowledgeBase("Handbook").wait().state
+        """
+        return self._run(lambda base: base.wait(timeout=timeout, on_progress=on_progress))
+
+    def search(self, text: str, *, top: int = 5, mode: SearchMode | None = None) -> list[FoundChunk]:
+        """The chunks that fit a text, best first; see ``search_bases``, which has more to choose.
+
+        Example:
+            >>> [chunk.q for chunk in KnowledgeBase("Handbook").search("How many days off?")]
+        """
+        return self._run(lambda base: base.search(text, top=top, mode=mode))
+
+    def _run(self, work: Callable[[AsyncKnowledgeBase], Awaitable[R]]) -> R:
         api_key, base_url, settings = self._client
 
-        async def main(client: AsyncDatasetClient) -> SyncReport:
+        async def main(client: AsyncDatasetClient) -> R:
             return await work(AsyncKnowledgeBase(client, self._name, create=self._create))
 
         return run_blocking(main, api_key, base_url, **settings)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fastgpt_client import ArgumentError, Interactive, Reply
+from fastgpt_client import ArgumentError, Interactive, InteractiveOption, Reply
 
 from .conftest import KEY, World
 from .wire import END, chunk, sse_head, wire
@@ -23,7 +23,9 @@ def test_several_turns(world: World, chat: Any) -> None:
 
 
 def test_streaming(world: World, chat: Any) -> None:
-    conversation = chat.conversation(version="v2", customUid="ann", variables={"city": "Oslo"})
+    conversation = chat.conversation(
+        version="v2", customUid="ann", variables={"city": "Oslo"}, check_variables=False
+    )
     if not world.asynchronous:
         with conversation.stream("Tell me") as response:
             assert "Tell me" in "".join(response.iter_answer())
@@ -108,7 +110,7 @@ def test_questions_of_other_kinds() -> None:
     asked = Interactive.from_wire(wrapped)
     assert (asked.type, asked.description, asked.options[0].value, asked.raw) == ("userSelect", "Deep", "A", wrapped)
     asked = Interactive.from_wire({"type": "agentPlanAskQuery", "params": {"content": "Which?", "options": ["odd"]}})
-    assert (asked.description, asked.options) == ("Which?", [])
+    assert (asked.description, asked.options) == ("Which?", [InteractiveOption("odd", "odd")])
     assert Interactive.from_wire({"type": "paymentPause"}).description == ""
 
 

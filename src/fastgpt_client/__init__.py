@@ -17,7 +17,7 @@ from .clients import (
     DatasetClient,
     FastGPTClient,
 )
-from .conversation import AsyncConversation, Conversation
+from .conversation import AsyncConversation, Conversation, ConversationStore, MemoryStore, SQLiteStore
 from .errors import (
     APIConnectionError,
     APIError,
@@ -27,6 +27,7 @@ from .errors import (
     CommercialOnlyError,
     ConflictError,
     FastGPTError,
+    FastGPTWarning,
     NodeError,
     NotFoundError,
     PermissionDeniedError,
@@ -109,6 +110,7 @@ __all__ = [
     "CommercialOnlyError",
     "ConflictError",
     "Conversation",
+    "ConversationStore",
     "DatasetClient",
     "ErrorEvent",
     "FastAnswerEvent",
@@ -116,6 +118,7 @@ __all__ = [
     "FastGPTError",
     "FastGPTInteractiveEvent",
     "FastGPTStreamEvent",
+    "FastGPTWarning",
     "FileResponse",
     "FlowNodeResponseEvent",
     "FlowNodeStatusEvent",
@@ -124,6 +127,7 @@ __all__ = [
     "Interactive",
     "InteractiveEvent",
     "InteractiveOption",
+    "MemoryStore",
     "NodeError",
     "NodeResponse",
     "NotFoundError",
@@ -133,6 +137,7 @@ __all__ = [
     "RateLimitError",
     "Reply",
     "Response",
+    "SQLiteStore",
     "ServerError",
     "ServerInfo",
     "StreamError",

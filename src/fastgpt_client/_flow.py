@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -21,7 +21,7 @@ from .errors import APIConnectionError, APIError, ArgumentError, RateLimitError
 
 if TYPE_CHECKING:
     from ._call import Call
-    from ._files import Content
+    from ._files import Content, Upload
     from ._response import ChatResponse
     from ._session import Session, Timeout
 
@@ -57,9 +57,32 @@ class Sleep(msgspec.Struct, frozen=True):
 
 
 class Collect(msgspec.Struct, frozen=True):
-    """The reply of this run. The outcome is a :class:`~fastgpt_client.Reply`; failures are raised."""
+    """The reply of this run. The outcome is a :class:`~fastgpt_client.Reply`, or a StreamError (not raised)."""
 
     response: ChatResponse
+
+
+class Invoke(msgspec.Struct, frozen=True):
+    """Call this. The outcome is what it gives, awaited where it can be; what ``blocks`` is called in a thread there."""
+
+    function: Callable[[], Any]
+    blocks: bool = False
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """Read this file. The outcome are its bytes."""
+
+    file: Upload
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """Carry out this flow; if that is broken off (cancelled, Ctrl-C), also the other one, for a moment at most.
+
+    The outcome is the result of the first, or its failure (not raised).
+    """
+
+    flow: Flow[Any]
+    otherwise: Callable[[], Flow[None]]
 
 
 class Together(msgspec.Struct, frozen=True):
@@ -71,7 +94,7 @@ class Together(msgspec.Struct, frozen=True):
     at_once: int
 
 
-Step: TypeAlias = Send | Read | Sleep | Collect | Together
+Step: TypeAlias = Send | Read | Sleep | Collect | Invoke | Contents | Guard | Together
 Flow: TypeAlias = Generator[Step, Any, R]
 
 

@@ -5,6 +5,7 @@ httpx2 is imported, and its TLS context built, when the first request is made.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import threading
@@ -16,11 +17,12 @@ import msgspec
 
 from ._answer import Answer, connection_error
 from ._files import AsyncBody, Content, SyncBody
-from ._flow import Collect, Read, Send, Sleep, Step, Together
+from ._flow import Collect, Contents, Guard, Invoke, Read, Send, Sleep, Step, Together
 from ._paging import Rows
-from .errors import APIConnectionError, ArgumentError, FastGPTError
+from .errors import APIConnectionError, ArgumentError, FastGPTError, StreamError
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
@@ -35,6 +37,8 @@ R = TypeVar("R")
 X = TypeVar("X")  # a row of a list
 T = TypeVar("T", bound="SyncTransport | AsyncTransport")
 C = TypeVar("C")  # a client of httpx2
+
+MOMENT = 1.0  # seconds that closing a stream may be held up
 
 
 class Transport(msgspec.Struct, frozen=True):
@@ -164,7 +168,26 @@ class SyncIO:
             case Sleep(seconds):
                 return time.sleep(seconds)
             case Collect(response):
-                return response.reply()
+                try:
+                    return response.reply()
+                except StreamError as error:
+                    return error
+            case Invoke(function):
+                result = function()
+                if inspect.iscoroutine(result):
+                    result.close()
+                    raise ArgumentError(f"{function!r} is async: use an async client")
+                return result
+            case Contents(file):
+                return b"".join(file.pieces())
+            case Guard(flow, otherwise):
+                try:
+                    return self.run(flow)
+                except Exception as error:
+                    return error
+                except BaseException:
+                    self.aside(otherwise())
+                    raise
             case Together(flows, at_once):
                 return self._together(flows, at_once)
 
@@ -183,6 +206,16 @@ class SyncIO:
             if body is not None:
                 body.close()
         return Answer(http, step.session, step.timeout)
+
+    def aside(self, steps: Flow[None]) -> None:
+        """Carry this out, waiting for it a moment only.
+
+        In a thread: where a stream is closed by the garbage collector, this one may hold any lock.
+        """
+        thread = threading.Thread(target=self.run, args=(steps,), daemon=True, name="fastgpt-client")
+        with contextlib.suppress(RuntimeError):  # the interpreter is about to end
+            thread.start()
+            thread.join(MOMENT)
 
     def _together(self, flows: list[Flow[Any]], at_once: int) -> list[Any] | Exception:
         from concurrent.futures import ThreadPoolExecutor
@@ -214,6 +247,7 @@ class AsyncIO:
         self.connections: _Connections[AsyncTransport, httpx2.AsyncClient] = _Connections(
             transport, http_client, asynchronous=True
         )
+        self._aside: set[asyncio.Task[None]] = set()
 
     async def run(self, steps: Generator[Step, Any, R]) -> R:
         outcome: Any = None
@@ -258,7 +292,25 @@ class AsyncIO:
 
                 return await asyncio.sleep(seconds)
             case Collect(response):
-                return await response.areply()
+                try:
+                    return await response.areply()
+                except StreamError as error:
+                    return error
+            case Invoke(function, blocks):
+                import asyncio
+
+                result = await asyncio.to_thread(function) if blocks else function()
+                return await result if inspect.isawaitable(result) else result
+            case Contents(file):
+                return b"".join([piece async for piece in file.apieces()])
+            case Guard(flow, otherwise):
+                try:
+                    return await self.run(flow)
+                except Exception as error:
+                    return error
+                except BaseException:
+                    await self.aside(otherwise())
+                    raise
             case Together(flows, at_once):
                 return await self._together(flows, at_once)
 
@@ -277,6 +329,15 @@ class AsyncIO:
             if body is not None:
                 await body.aclose()
         return Answer(http, step.session, step.timeout)
+
+    async def aside(self, steps: Flow[None]) -> None:
+        """Carry this out, waiting for it a moment only; it goes on when this task is cancelled (again)."""
+        import asyncio
+
+        task = asyncio.create_task(self.run(steps))
+        self._aside.add(task)  # asyncio itself does not keep it
+        task.add_done_callback(self._aside.discard)
+        await asyncio.wait([task], timeout=MOMENT)
 
     async def _together(self, flows: list[Flow[Any]], at_once: int) -> list[Any] | Exception:
         import asyncio
@@ -301,6 +362,9 @@ class AsyncIO:
 
 class FlowIO:
     """Carries out nothing: a flow that is a part of another one."""
+
+    def aside(self, steps: Flow[None]) -> None:
+        raise NotImplementedError  # it is for who carries out flows
 
     def run(self, steps: Generator[Step, Any, R]) -> Generator[Step, Any, R]:
         return steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import time
 from types import NoneType
@@ -11,7 +12,7 @@ import msgspec
 
 from . import _json
 from ._answer import Answer
-from ._json import as_object
+from ._json import as_list, as_object
 from ._sse import CR, LF, Frame, FrameSplitter, LineSplitter, parse_lines
 from .citations import CitationFilter, CitationMode
 from .errors import (
@@ -27,10 +28,15 @@ from .events import (
     ErrorEvent,
     Reply,
     ReplyBuilder,
+    ResumeCompletedEvent,
+    ResumePhaseEvent,
+    ResumeUnavailableEvent,
     StreamEvent,
     completion_events,
     decode_answer,
     decode_event,
+    stored_completion,
+    untold,
 )
 from .handlers import ChatHandler, HandlerCalls
 from .models.chat import ChatCompletion
@@ -289,13 +295,15 @@ class ChatResponse(Response[ChatCompletion]):
         >>> response.reply().citations  # what the stream said besides
     """
 
-    __slots__ = ("_deadline", "_events", "chatId")
+    __slots__ = ("_deadline", "_events", "_expired", "_on_left", "chatId")
 
-    def __init__(self, answer: Answer, chatId: str) -> None:
+    def __init__(self, answer: Answer, chatId: str, dataId: str = "") -> None:
         self._answer = answer
         self.chatId: str = chatId
-        self._events = EventStream(chatId, answer.session.redact)
+        self._events = EventStream(chatId, dataId, answer.session.redact)
         self._deadline: float | None = None
+        self._expired = False  # the caller's patience is over, while the run may go on
+        self._on_left: Callable[[], object] | None = None
         if answer.content is None:
             if answer.timeout.total is not None:
                 self._deadline = time.monotonic() + answer.timeout.total
@@ -314,6 +322,32 @@ class ChatResponse(Response[ChatCompletion]):
         self._json = cast("dict[str, Any]", body)
         if not self._json.get("chatId"):
             self._json["chatId"] = chatId
+
+    @classmethod
+    def stored(cls, source: Response[Any], chatId: str, dataId: str, completion: dict[str, Any]) -> ChatResponse:
+        """The answer of a run that was read from the history: ``completion`` is what it would have answered."""
+        answer = Answer(source._answer.http, source._answer.session, source._answer.timeout)
+        answer.content = _json.encode(completion)
+        response = cls(answer, chatId, dataId)
+        response._events.builder.recovered = True
+        return response
+
+    @property
+    def expired(self) -> bool:
+        """Whether the stream lasted longer than ``timeout.total``."""
+        return self._expired
+
+    def of_record(self, dataId: str) -> None:
+        """Say which record the answer is in: one to an interactive node goes on in the record that asked."""
+        self._events.builder.dataId = dataId
+
+    def on_left(self, call: Callable[[], object]) -> None:
+        """Call this (and await it, on async clients) when the stream is closed while the run goes on."""
+        self._on_left = call
+
+    def follow(self, earlier: ChatResponse) -> None:
+        """Go on where ``earlier`` broke off: events tell what it did not, and the reply has all."""
+        self._events.follow(earlier._events)
 
     @property
     def is_stream(self) -> bool:
@@ -336,7 +370,7 @@ class ChatResponse(Response[ChatCompletion]):
             StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
         """
         if not self.is_stream:
-            return self._whole_events(ReplyBuilder())
+            return self._new_events()
         return self._pump(self._events.feed, self._events.finish) if not self._events.over else iter(())
 
     def aevents(self) -> AsyncIterator[StreamEvent]:
@@ -346,7 +380,7 @@ class ChatResponse(Response[ChatCompletion]):
             StreamError: The run failed after it began, or the stream was cut; ``partial`` has the reply so far.
         """
         if not self.is_stream:
-            return _as_async(self._whole_events(ReplyBuilder()))
+            return _as_async(self._new_events())
         return self._apump(self._events.feed, self._events.finish) if not self._events.over else _as_async(())
 
     def iter_answer(self, *, citations: CitationMode = "keep") -> Iterator[str]:
@@ -365,7 +399,7 @@ class ChatResponse(Response[ChatCompletion]):
         """
         texts = _Texts(self._events, self._filter(citations))
         if not self.is_stream:
-            return texts.all(self._whole_events(ReplyBuilder()))
+            return texts.all(self._new_events())
         return self._pump(texts.feed, texts.finish) if not self._events.over else iter(())
 
     def aiter_answer(self, *, citations: CitationMode = "keep") -> AsyncIterator[str]:
@@ -384,7 +418,7 @@ class ChatResponse(Response[ChatCompletion]):
         """
         texts = _Texts(self._events, self._filter(citations))
         if not self.is_stream:
-            return _as_async(texts.all(self._whole_events(ReplyBuilder())))
+            return _as_async(texts.all(self._new_events()))
         return self._apump(texts.feed, texts.finish) if not self._events.over else _as_async(())
 
     def handle(self, handler: ChatHandler, throttle: float = 0.0, *, citations: CitationMode = "keep") -> Reply:
@@ -498,17 +532,29 @@ class ChatResponse(Response[ChatCompletion]):
         return self.aevents()
 
     def close(self) -> None:
+        left = self._left()
         super().close()
-        self._events.closed = True
+        if left is not None:
+            left()
 
     async def aclose(self) -> None:
+        left = self._left()
         await super().aclose()
-        self._events.closed = True
+        if left is not None:
+            await _awaited(left())
+
+    def _left(self) -> Callable[[], object] | None:
+        """What is to be done when this is closed now: nothing where the run is over, or the connection broke."""
+        events, self._events.closed = self._events, True
+        running = self._answer.content is None and not events.done and (not events.over or self._expired)
+        left, self._on_left = (self._on_left, None) if running else (None, self._on_left)
+        return left
 
     def _whole_reply(self) -> Reply:
         if self.is_stream:
             return self._events.result()
-        builder = ReplyBuilder(self.chatId)
+        known = self._events.builder
+        builder = ReplyBuilder(self.chatId, known.dataId, recovered=known.recovered)
         for _ in self._whole_events(builder):
             pass
         error: Any = self._json.get("error")
@@ -520,6 +566,10 @@ class ChatResponse(Response[ChatCompletion]):
 
     def _found(self, id: str) -> Citation | None:  # noqa: A002
         return next((each for each in self.partial().citations if each.id == id), None)
+
+    def _new_events(self) -> Iterator[StreamEvent]:
+        """The events of a whole answer; without the text that a stream of the same run has told."""
+        return untold(self._whole_events(ReplyBuilder()), self._events.told)
 
     def _whole_events(self, builder: ReplyBuilder) -> Iterator[StreamEvent]:
         for event in completion_events(self._json):
@@ -534,6 +584,7 @@ class ChatResponse(Response[ChatCompletion]):
     def _check_total(self) -> None:
         if self._deadline is not None and time.monotonic() > self._deadline:
             total = self._answer.timeout.total
+            self._expired = True
             raise StreamTimeoutError(f"the run was not done within {total:g} s (timeout.total)", self.partial())
 
     def _broken(self, error: Exception) -> Exception | None:
@@ -551,10 +602,15 @@ class ChatResponse(Response[ChatCompletion]):
 class EventStream:
     """Bytes in, events out, and the reply as their sum. Knows when a stream has ended as it should."""
 
-    __slots__ = ("_ready", "_redact", "_splitter", "builder", "closed", "done", "failure", "over")
+    __slots__ = (
+        "_ready", "_redact", "_seen", "_splitter", "_to_skip", "builder", "closed", "done", "failure", "over", "told"
+    )  # fmt: skip
 
-    def __init__(self, chatId: str = "", redact: Callable[[str], str] = str) -> None:
-        self.builder = ReplyBuilder(chatId)
+    def __init__(self, chatId: str = "", dataId: str = "", redact: Callable[[str], str] = str) -> None:
+        self.builder = ReplyBuilder(chatId, dataId)
+        self._seen = 0  # events, without heartbeats
+        self._to_skip = 0  # so many of them an earlier stream of this run has told
+        self.told = ("", "")  # the thinking and text that it told
         self.done = False  # [DONE] was seen; old servers send the nodes after it
         self.over = False  # read to the end
         self.closed = False
@@ -567,7 +623,7 @@ class EventStream:
         """The events that are complete now; with ``b""`` those that an earlier loop left."""
         if piece:
             # Nearly every piece is one whole frame with a piece of answer: the shortest way for it.
-            if piece[:7] == b"data: {" and piece[-2:] == b"\n\n" and self._splitter.idle:
+            if piece[:7] == b"data: {" and piece[-2:] == b"\n\n" and self._splitter.idle and not self._to_skip:
                 data = piece[6:-2]
                 if LF not in data and CR not in data and (answer := self._answer(data)) is not None:
                     return (answer,)
@@ -584,14 +640,19 @@ class EventStream:
         if not choices:
             return None
         answer._payload = data  # pyright: ignore[reportPrivateUsage]
+        delta = choices[0].delta
+        if delta.content != "" or delta.reasoning_content:  # no heartbeat
+            self._seen += 1
         self.builder.add_piece(choices[0])
         return answer
 
     def _decode_all(self, frames: list[Frame]) -> Iterable[StreamEvent]:
         events: list[StreamEvent] = []
         for name, data in frames:
+            seen = self._seen
             if (not name or name == b"answer") and (answer := self._answer(data)) is not None:
-                events.append(answer)
+                if self._seen == seen or not self._skips():
+                    events.append(answer)
                 continue
             if data == b"[DONE]":
                 events += self._end()
@@ -600,14 +661,45 @@ class EventStream:
                 event = self._decode(name, data)
             except StreamError as error:
                 return self._ending(events, error)
+            if isinstance(event, ResumeCompletedEvent):
+                events += [event, *self._stored(event)]
+                continue
             self.builder.add(event)
-            events.append(event)
+            if isinstance(event, ResumePhaseEvent | ResumeUnavailableEvent):
+                events.append(event)
+                continue
+            self._seen += 1
+            if not self._skips():
+                events.append(event)
             if isinstance(event, ErrorEvent):
                 cause = event.error
                 return self._ending(
                     events, StreamError(f"the run failed: {cause.message}", self.builder.build(), cause)
                 )
         return events
+
+    def _skips(self) -> bool:
+        """Whether an event was told by an earlier stream of this run."""
+        skips = self._to_skip > 0
+        self._to_skip -= skips
+        return skips
+
+    def follow(self, earlier: EventStream) -> None:
+        """Go on where another stream of this run broke off."""
+        self._to_skip, self.told = earlier._seen, earlier.builder.told
+        self._ready = iter(list(_until_failure(earlier._ready)))  # decoded there, and not told
+
+    def _stored(self, completed: ResumeCompletedEvent) -> Iterator[StreamEvent]:
+        """The record of a run that was over before its stream could be resumed, as events."""
+        records = [each for each in map(as_object, as_list(completed.records.get("list"))) if each.get("obj") == "AI"]
+        ours = [each for each in records if each.get("dataId") == self.builder.dataId] or records
+        if not ours:
+            return iter(())
+        more = {} if (seconds := ours[-1].get("durationSeconds")) is None else {"durationSeconds": seconds}
+        completion = stored_completion(as_list(ours[-1].get("value")), as_list(ours[-1].get("responseData")), **more)
+        for event in completion_events(completion):
+            self.builder.add(event)
+        return untold(completion_events(completion), self.told)
 
     def _ending(self, events: list[StreamEvent], error: StreamError) -> Iterator[StreamEvent]:
         yield from events
@@ -697,6 +789,11 @@ async def _awaited(value: object) -> object:
 async def _as_async(items: Iterable[X]) -> AsyncIterator[X]:
     for each in items:
         yield each
+
+
+def _until_failure(events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
+    with contextlib.suppress(StreamError):
+        yield from events
 
 
 def _same(piece: bytes) -> tuple[bytes, ...]:

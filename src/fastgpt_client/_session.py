@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 import msgspec
@@ -138,6 +138,7 @@ class Session:
             **{name.lower(): value for name, value in (headers or {}).items()},
         }
         self.forms: dict[str, Form] = {}  # path → the form of it that this server answers
+        self.apps: dict[str, Any] = {}  # app → what it declares, for a while (see `conversation.app`)
         self.foreign: bool = False  # see `elsewhere`
         self.inspected: Inspected = Inspected()
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 from ._io import AsyncIO, FlowIO, SyncIO, Transport
 from ._session import DEFAULT_BASE_URL, Defaults, Session, Timeout
 from .api.apps import AppApi
-from .api.chat import ChatApi
 from .api.collections import CollectionApi
 from .api.data import DataApi
 from .api.datasets import DatasetApi
 from .conversation import AsyncConversation, Conversation
+from .conversation.one_call import OneCall
 from .server import ServerApi
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     import httpx2
+
+    from .conversation import ConversationStore
+    from .conversation.attachments import UploadMode
+    from .conversation.core import ConversationOptions
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
@@ -143,7 +147,7 @@ class _AsyncClient(_Client[AsyncIO]):
         await self.close()
 
 
-class ChatClient(ChatApi[SyncIO], _SyncClient):
+class ChatClient(OneCall[SyncIO], _SyncClient):
     """Chats with apps; reads conversations and records.
 
     Example:
@@ -159,6 +163,10 @@ class ChatClient(ChatApi[SyncIO], _SyncClient):
         variables: Mapping[str, object] | None = None,
         customUid: str | None = None,
         version: Literal["v1", "v2"] = "v1",
+        upload: UploadMode = "auto",
+        stop_on_close: bool = True,
+        check_variables: bool = True,
+        recover: float = 600.0,
     ) -> Conversation:
         """A conversation over several turns; without ``chatId`` a new one. Nothing is sent yet.
 
@@ -167,15 +175,54 @@ class ChatClient(ChatApi[SyncIO], _SyncClient):
             appId: The app, where the client does not know it.
             variables: The app's variables, for every turn.
             customUid: Your own id of the user, for logs.
-            version: The completions API to use; see ``create_chat_completion``.
+            version: The completions API to use: a v2 run goes on when the connection breaks, a v1 run may not.
+            upload: How local files get to the app. ``"server"``: FastGPT's upload for chats, as its version has it.
+                ``"inline"``: inside the message, pictures of up to 5 MB only. ``"auto"``: uploaded; with
+                :data:`NO_HISTORY`, which is to leave no trace, inline. Where the way does not work the call fails.
+            stop_on_close: Stop the run on the server (4.14.5+) when a stream is left before its end.
+            check_variables: Check variables against what the app declares, which is asked for once.
+            recover: Seconds to wait for a run whose connection broke, to read its answer from the history; 0: never.
+
+        Raises:
+            ArgumentError: A setting cannot be right.
 
         Example:
             >>> print(client.conversation().send("Hello!").text)
         """
-        return Conversation(self, chatId, appId=appId, variables=variables, customUid=customUid, version=version)
+        return Conversation(
+            self,
+            chatId,
+            appId=appId,
+            variables=variables,
+            customUid=customUid,
+            version=version,
+            upload=upload,
+            stop_on_close=stop_on_close,
+            check_variables=check_variables,
+            recover=recover,
+        )
+
+    def conversation_for(
+        self, user: str, store: ConversationStore, **options: Unpack[ConversationOptions]
+    ) -> Conversation:
+        """The conversation that a user has; a new one where the store says so. Its state is kept after each turn.
+
+        Args:
+            user: Who it is, in your words; also told to FastGPT, as ``customUid``, unless you give another one.
+            store: A :class:`MemoryStore`, a :class:`SQLiteStore`, or your own :class:`ConversationStore`.
+            **options: As of ``conversation``, for one that is new.
+
+        Example:
+            >>> store = SQLiteStore("chats.db", reset="daily")
+            >>> print(client.conversation_for("ann", store).send("Hello!").text)
+        """
+        options.setdefault("customUid", user)
+        made = Conversation(self, **options)
+        made.bind(store, user)
+        return made
 
 
-class AsyncChatClient(ChatApi[AsyncIO], _AsyncClient):
+class AsyncChatClient(OneCall[AsyncIO], _AsyncClient):
     """Chats with apps; reads conversations and records. For async code.
 
     Example:
@@ -192,6 +239,10 @@ class AsyncChatClient(ChatApi[AsyncIO], _AsyncClient):
         variables: Mapping[str, object] | None = None,
         customUid: str | None = None,
         version: Literal["v1", "v2"] = "v1",
+        upload: UploadMode = "auto",
+        stop_on_close: bool = True,
+        check_variables: bool = True,
+        recover: float = 600.0,
     ) -> AsyncConversation:
         """A conversation over several turns; without ``chatId`` a new one. Nothing is sent yet.
 
@@ -200,12 +251,52 @@ class AsyncChatClient(ChatApi[AsyncIO], _AsyncClient):
             appId: The app, where the client does not know it.
             variables: The app's variables, for every turn.
             customUid: Your own id of the user, for logs.
-            version: The completions API to use; see ``create_chat_completion``.
+            version: The completions API to use: a v2 run goes on when the connection breaks, a v1 run may not.
+            upload: How local files get to the app. ``"server"``: FastGPT's upload for chats, as its version has it.
+                ``"inline"``: inside the message, pictures of up to 5 MB only. ``"auto"``: uploaded; with
+                :data:`NO_HISTORY`, which is to leave no trace, inline. Where the way does not work the call fails.
+            stop_on_close: Stop the run on the server (4.14.5+) when a stream is left before its end.
+            check_variables: Check variables against what the app declares, which is asked for once.
+            recover: Seconds to wait for a run whose connection broke, to read its answer from the history; 0: never.
+
+        Raises:
+            ArgumentError: A setting cannot be right.
 
         Example:
             >>> print((await client.conversation().send("Hello!")).text)
         """
-        return AsyncConversation(self, chatId, appId=appId, variables=variables, customUid=customUid, version=version)
+        return AsyncConversation(
+            self,
+            chatId,
+            appId=appId,
+            variables=variables,
+            customUid=customUid,
+            version=version,
+            upload=upload,
+            stop_on_close=stop_on_close,
+            check_variables=check_variables,
+            recover=recover,
+        )
+
+    async def conversation_for(
+        self, user: str, store: ConversationStore, **options: Unpack[ConversationOptions]
+    ) -> AsyncConversation:
+        """The conversation that a user has; a new one where the store says so. Its state is kept after each turn.
+
+        Args:
+            user: Who it is, in your words; also told to FastGPT, as ``customUid``, unless you give another one.
+            store: A :class:`MemoryStore`, a :class:`SQLiteStore`, or your own :class:`ConversationStore`.
+            **options: As of ``conversation``, for one that is new.
+
+        Example:
+            >>> store = SQLiteStore("chats.db", reset="daily")
+            >>> conversation = await client.conversation_for("ann", store)
+            >>> print((await conversation.send("Hello!")).text)
+        """
+        options.setdefault("customUid", user)
+        made = AsyncConversation(self, **options)
+        await made.bind(store, user)
+        return made
 
 
 class AppClient(AppApi[SyncIO], _SyncClient):

@@ -42,6 +42,10 @@ class FastGPTError(Exception):
     """The base of every error of this package."""
 
 
+class FastGPTWarning(UserWarning):
+    """Something that is probably a mistake, and does not stop the work: an unknown variable, for one."""
+
+
 class ArgumentError(FastGPTError, ValueError):
     """An argument that cannot be right; nothing was sent."""
 

@@ -66,7 +66,11 @@ class InteractiveOption(Payload):
 
 
 class FormField(Payload):
-    """One field of a ``userInput`` form."""
+    """One value that an app wants: a field of a form, a declared variable, an input of a plugin.
+
+    ``type`` is the kind on the wire (``input``, ``numberInput``, ``select``, …); ``ask`` for a question of an agent,
+    which proposes ``options`` and takes any text.
+    """
 
     key: str = ""
     type: str = "input"
@@ -81,19 +85,41 @@ class FormField(Payload):
     max: float | None = None
     min: float | None = None
     list: Rows[JSON] | None = None
+    maxFiles: int | None = None
+    canSelectFile: bool | None = None
+    canSelectImg: bool | None = None
+    canSelectAudio: bool | None = None
+    canSelectVideo: bool | None = None
+    canSelectCustomFileExtension: bool | None = None
+    customFileExtensionList: Rows[str] | None = None
+    canLocalUpload: bool | None = None
+    canUrlUpload: bool | None = None
+
+    @property
+    def options(self) -> Rows[InteractiveOption]:
+        """What can be chosen: ``key`` is what is shown, ``value`` what is sent."""
+        rows = filter(None, map(as_object, as_list(self.list)))
+        return [InteractiveOption(str(each.get("label", each.get("value"))), str(each.get("value"))) for each in rows]
+
+    @property
+    def multiple(self) -> bool:
+        """Whether several options, or files, may be chosen."""
+        return self.type == "multipleSelect" or (self.type == "fileSelect" and self.maxFiles != 1)
 
 
 class Interactive(Payload):
     """The workflow waits for the user: ``options`` to choose from, or ``fields`` to fill in.
 
     ``type`` is the type on the wire (``userSelect``, ``userInput``, ``paymentPause``, …); nodes inside loops and
-    sub-workflows are unwrapped to the one that asks. ``raw`` is the whole payload.
+    sub-workflows are unwrapped to the one that asks. The questions of an agent (``agentAsk``) are ``fields`` too.
+    ``raw`` is the whole payload.
     """
 
     type: str = ""
     description: str = ""
     options: list[InteractiveOption] = []
     fields: list[FormField] = []
+    askId: str = ""
     raw: JSON = {}
 
     @classmethod
@@ -106,13 +132,37 @@ class Interactive(Payload):
                 break
             asking = inner
         options = as_list(fields.get("userSelectOptions") or fields.get("options"))
+        form = [_json.fit(each, FormField) for each in as_list(fields.get("inputForm")) if isinstance(each, dict)]
+        questions = enumerate(map(as_object, as_list(fields.get("questions"))))
         return cls(
             type=str(asking.get("type", "")),
             description=str(fields.get("description") or fields.get("content") or ""),
-            options=[_json.fit(each, InteractiveOption) for each in options if isinstance(each, dict)],
-            fields=[_json.fit(each, FormField) for each in as_list(fields.get("inputForm")) if isinstance(each, dict)],
+            options=[_option(each) for each in options if each and (isinstance(each, str) or as_object(each))],
+            fields=form or [_question(number, question) for number, question in questions],
+            askId=str(asking.get("askId") or ""),
             raw=payload,
         )
+
+
+def is_answered(payload: JSON) -> bool:
+    """Whether what an interactive node asked, here or further inside, was answered."""
+    params = as_object(payload.get("params"))
+    if inner := as_object(params.get("childrenResponse")):
+        return is_answered(inner)
+    return any(params.get(name) not in (None, False) for name in ("userSelectedVal", "submitted", "answer", "continue"))
+
+
+def _option(given: str | JSON) -> InteractiveOption:
+    """A choice of a ``userSelect`` node, or what an agent proposes: a text, or an object with ``label``."""
+    if isinstance(given, str):
+        return InteractiveOption(given, given)
+    return cast("InteractiveOption", _json.fit({"key": given.get("label", ""), **given}, InteractiveOption))
+
+
+def _question(number: int, question: JSON) -> FormField:
+    """A question of an agent as a field; its key is its number, from 0, since it has no name."""
+    proposed = [{"label": each.get("summary"), **each} for each in map(as_object, as_list(question.get("options")))]
+    return FormField(key=str(number), type="ask", label=str(question.get("question") or ""), list=proposed)
 
 
 class NodeResponse(Payload):
@@ -545,6 +595,36 @@ def completion_events(body: JSON) -> Iterator[StreamEvent]:
         yield FlowResponsesEvent(_payload=nodes, nodes=[NodeResponse.from_wire(as_object(node)) for node in nodes])
 
 
+def stored_completion(value: list[Any], nodes: list[Any], **more: object) -> JSON:
+    """The value of a record as the whole answer that the last run in it would have given.
+
+    An answer to an interactive node goes on in the record that asked.
+    """
+    answered = [at for at, item in enumerate(value) if is_answered(as_object(as_object(item).get("interactive")))]
+    message = {"role": "assistant", "content": value[answered[-1] + 1 :] if answered else value}
+    return {"choices": [{"message": message, "finish_reason": "stop", "index": 0}], "responseData": nodes, **more}
+
+
+def untold(events: Iterator[StreamEvent], told: tuple[str, str]) -> Iterator[StreamEvent]:
+    """These events without the thinking and text that were told already."""
+    thought, said = told
+    for event in events:
+        if isinstance(event, AnswerEvent) and event.choices:
+            delta = event.choices[0].delta
+            delta.reasoning_content, thought = _cut(delta.reasoning_content or "", thought)
+            delta.content, said = _cut(delta.content or "", said)
+            if not delta.content and not delta.reasoning_content:
+                continue
+        yield event
+
+
+def _cut(text: str, told: str) -> tuple[str, str]:
+    """What is new in a text, and what is left of what was told."""
+    if not text.startswith(told) and not told.startswith(text):
+        return text, ""  # it was stored in other words: rather twice than never
+    return text[len(told) :], told[len(text) :]
+
+
 def _content_of(part: Any) -> str:
     if isinstance(part, dict):
         part = as_object(part).get("content")
@@ -587,6 +667,10 @@ class Reply(msgspec.Struct, kw_only=True):
     """The first node that failed. FastGPT answers HTTP 200 all the same."""
     chatId: str = ""
     """The conversation."""
+    dataId: str = ""
+    """The answer's record, for feedback and quotes; known where its id was made here, as conversations do."""
+    recovered: bool = False
+    """The connection broke, and this was read from the conversation's history."""
 
     def __str__(self) -> str:
         return self.text
@@ -624,15 +708,19 @@ class ReplyBuilder:
         "_thinking",
         "_tools",
         "chatId",
+        "dataId",
         "duration",
         "failure",
         "interactive",
+        "recovered",
         "title",
         "variables",
     )
 
-    def __init__(self, chatId: str = "") -> None:
+    def __init__(self, chatId: str = "", dataId: str = "", *, recovered: bool = False) -> None:
         self.chatId: str = chatId
+        self.dataId: str = dataId
+        self.recovered: bool = recovered
         self.title: str | None = None
         self.duration: float | None = None
         self.interactive: Interactive | None = None
@@ -723,7 +811,14 @@ class ReplyBuilder:
             duration=self.duration,
             error=self._error(),
             chatId=self.chatId,
+            dataId=self.dataId,
+            recovered=self.recovered,
         )
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """Thinking and text so far, without what is held back."""
+        return heal_join(self._reasoning), heal_join(self._text)
 
     def _error(self) -> NodeError | None:
         for node in walk_nodes(self._nodes):

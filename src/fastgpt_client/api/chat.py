@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast
 
+from .. import _json
 from .._call import Call
 from .._download import FileResponse
 from .._endpoint import endpoint, flow, without_none
@@ -31,8 +32,7 @@ from .history import HistoryApi
 from .uploads import upload
 
 if TYPE_CHECKING:
-    from typing import Any
-
+    from .._answer import Answer
     from .._io import AsyncIO, SyncIO
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
@@ -133,7 +133,7 @@ class ChatApi(HistoryApi[IO]):
         return Call(
             method="POST",
             path=f"/{version}/chat/completions",
-            read=lambda answer: ChatResponse(answer, chat),
+            read=lambda answer: ChatResponse(answer, chat, responseChatItemId or ""),
             body=body,
             stream=stream,
             options=options,
@@ -159,6 +159,38 @@ class ChatApi(HistoryApi[IO]):
         """
         arguments = {"chatId": chatId, **self._target(appId, options)}
         return self._call("POST", "/v2/chat/stop", StopResult, arguments, options, idempotent=True)
+
+    @endpoint
+    def resume_chat(self, chatId: str, appId: str | None = None, **options: Unpack[ChatOptions]) -> Call[ChatResponse]:
+        """Join the run that a conversation is busy with, from its beginning, as a stream of events.
+
+        The server repeats what it kept (after ``resumePhase`` ``catchup``) and goes on with what comes (``live``). It
+        keeps something only of v2 streams that were asked for with the header ``x-fastgpt-stream-resume: 1``, as
+        conversations do; else the stream tells the stored records when the run is over. A run that is over is
+        answered with its records.
+
+        FastGPT: ``GET /api/core/chat/resume`` (4.15+, inferred; read from the source, recorded for a run that is over).
+
+        Args:
+            chatId: The conversation.
+            appId: The app, where the client does not know it.
+
+        Raises:
+            NotFoundError: The server is older, or has no such conversation.
+
+        Example:
+            >>> client.resume_chat(chat.chatId).reply().text
+        """
+        headers = {"accept": "text/event-stream", **options.get("extra_headers", {})}
+        return Call(
+            method="GET",
+            path="/core/chat/resume",
+            read=lambda answer: _resumed(answer, chatId),
+            params=without_none(self._chat(appId, chatId, options)),
+            idempotent=True,
+            stream=True,
+            options={**options, "extra_headers": headers},
+        )
 
     @endpoint
     def get_chat_init(
@@ -425,6 +457,14 @@ class ChatSteps(ChatApi[FlowIO]):
 
     def __init__(self, chat: ChatApi[Any]) -> None:
         self._io, self._session = FlowIO(), chat._session
+
+
+def _resumed(answer: Answer, chatId: str) -> ChatResponse:
+    """A stream; or of a run that is over its records, which are then made into one."""
+    if answer.content is not None and answer.content_type != "text/event-stream":
+        records = Response(answer, dict[str, Any]).data
+        answer.content = b"event: resumeCompleted\ndata: %s\n\ndata: [DONE]\n\n" % _json.encode(records)
+    return ChatResponse(answer, chatId)
 
 
 def _check_chat_id(chatId: object) -> str | None:

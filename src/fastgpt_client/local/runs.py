@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .script import CutError, StreamFailureError
 from .store import DONE, FAILED, Store
 from .wire import seconds
-from .workflow import Step, Turn, steps
+from .workflow import Step, Turn, node, steps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -47,6 +47,7 @@ class Run:
         self._runs = runs
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._drive())
+        self._task.add_done_callback(lambda _: self._over())  # also when it was stopped before it began
 
     @property
     def error(self) -> str | None:
@@ -93,7 +94,8 @@ class Run:
                 self.log.append(step)
                 self._tell()
         except CutError:
-            self.cut = True
+            self.cut = True  # the model's answer ends with its connection, and its node says so
+            self.nodes.append(node("AI Chat", "chatNode", "ai", started, finishReason="close"))
         except StreamFailureError as exc:
             self.failure = exc.payload
         except asyncio.CancelledError:
@@ -104,6 +106,10 @@ class Run:
             self.failure = {"message": str(exc)}
         finally:
             self.duration = seconds(time.perf_counter() - started)
+            self._over()
+
+    def _over(self) -> None:
+        if not self.ended:
             self.ended = True
             self._tell()
             self._runs.end(self)

@@ -1,0 +1,286 @@
+"""Broken connections: the answer is read from the history, or a stream goes on where it broke."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import pytest
+
+from fastgpt_client import (
+    APIConnectionError,
+    APITimeoutError,
+    FastGPTError,
+    Reply,
+    ServerError,
+    StreamError,
+    StreamTimeoutError,
+    Timeout,
+)
+from fastgpt_client.conversation.recovery import patience
+from fastgpt_client.errors import StreamParseError
+from fastgpt_client.local import LocalServer
+
+from .conftest import KEY, World
+from .proxy import TIMED_OUT, UNREACHABLE, proxy
+
+STORY = "Once upon a time there was a tomato. It grew, and it was red, and somebody ate it. The end."
+RULES = {
+    "rules": [
+        {"match": "story", "reply": STORY, "reasoning": "Which one?", "piece_size": 5, "delay": 0.004},
+        {"match": "slow", "reply": "done", "wait": 1.2},
+        {"match": "endless", "reply": "x" * 400, "piece_size": 1, "delay": 0.05},
+        {"match": "bad", "error": "the model is gone"},
+        {"match": "cut", "reply": "one two three", "piece_size": 4, "cut": 2},
+        {"match": "gateway", "reply": "after all", "gateway": 0.1, "wait": 0.3},
+    ]
+}
+APPS = ["app", "form:form"]
+VERSIONS = ("4.11", "4.14", "4.16")
+
+
+def same(one: Reply, other: Reply) -> bool:
+    def of(reply: Reply) -> Any:
+        return (reply.text, reply.reasoning, [node.moduleType for node in reply.nodes], reply.interactive is None)
+
+    return of(one) == of(other)
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def versioned(request: pytest.FixtureRequest) -> Any:
+    with LocalServer(api_keys=[KEY], apps=APPS, script=RULES, delay=0, version=request.param) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def newest() -> Any:
+    with LocalServer(api_keys=[KEY], apps=APPS, script=RULES, delay=0) as server:
+        yield server
+
+
+def client(world: World, url: str, **options: Any) -> Any:
+    return world.make("ChatClient", KEY, url, app_id="app", max_retries=0, **options)
+
+
+def test_an_answer_that_a_gateway_did_not_wait_for(
+    world: World, versioned: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with proxy(versioned.base_url) as gate:
+        conversation = client(world, gate.url).conversation(version="v2")
+        gate.instead = TIMED_OUT
+        with caplog.at_level(logging.WARNING, "fastgpt_client"):
+            reply = world(conversation.send("a story"))
+        assert (reply.text, reply.recovered) == (STORY, True)
+        assert reply.dataId
+        assert reply.nodes
+        assert "was read from its history: a proxy answered with" in caplog.text
+        assert len(gate.asked("/chat/completions")) == 1, "a run is not started twice"
+        again = world(conversation.send("a story"))
+        assert not again.recovered
+        assert same(again, reply)
+        assert len(world(conversation.history()).data.list) == 4
+
+
+@pytest.mark.parametrize("bytes_", [0, 1, 200, 900, 1500])
+def test_a_stream_that_is_cut(world: World, versioned: Any, bytes_: int) -> None:
+    with proxy(versioned.base_url) as gate:
+        conversation = client(world, gate.url).conversation(version="v2")
+        gate.cut = bytes_
+        reply = world(conversation.send("a story"))
+        assert (reply.text, reply.reasoning, reply.recovered) == (STORY, "Which one?", True)
+
+
+def test_an_answer_to_a_form_is_recovered_from_the_record_that_asked(world: World, versioned: Any) -> None:
+    with proxy(versioned.base_url) as gate:
+        conversation = client(world, gate.url).conversation(appId="form", version="v2")
+        asked = world(conversation.send("a story"))
+        gate.instead = TIMED_OUT
+        reply = world(conversation.answer({"name": "Ann"}))
+        assert 'You said: "a story"' in reply.text
+        assert (reply.recovered, reply.interactive) == (True, None)
+        assert reply.dataId == asked.dataId
+
+
+def test_a_question_is_recovered_too(world: World, versioned: Any) -> None:
+    with proxy(versioned.base_url) as gate:
+        conversation = client(world, gate.url).conversation(appId="form", version="v2")
+        gate.instead = TIMED_OUT
+        reply = world(conversation.send("a story"))
+        assert reply.recovered
+        assert [field.key for field in reply.interactive.fields] == ["name", "age"]
+        assert 'You said: "a story"' in world(conversation.answer({"name": "Ann"})).text
+
+
+def test_a_run_that_takes_its_time(world: World, newest: Any) -> None:
+    conversation = client(world, newest.base_url, timeout=Timeout(idle=0.4)).conversation(version="v2")
+    reply = world(conversation.send("be slow"))  # the client gave up, the run did not
+    assert (reply.text, reply.recovered) == ("done", True)
+
+
+def test_the_gateway_of_the_local_server(world: World, newest: Any) -> None:
+    conversation = client(world, newest.base_url).conversation(version="v2")
+    assert world(conversation.send("gateway")).text == "after all"
+
+
+def test_no_sign_of_the_run(world: World, newest: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastgpt_client.conversation.recovery.GRACE", 0.3)
+    with proxy(newest.base_url) as gate:
+        conversation = client(world, gate.url).conversation(version="v2")
+        gate.refuse = UNREACHABLE
+        with pytest.raises(ServerError, match="proxy answered"):
+            world(conversation.send("a story"))
+        gate.refuse = b""
+        with pytest.raises(APIConnectionError):
+            world(conversation.send("a story"))
+        assert world(conversation.history()).data.list == []
+        assert world(conversation.send("a story")).text == STORY
+
+
+def test_not_asked_to_recover(world: World, newest: Any) -> None:
+    with proxy(newest.base_url) as gate:
+        conversation = client(world, gate.url).conversation(version="v2", recover=0)
+        gate.cut = 900
+        with pytest.raises(StreamError) as caught:
+            world(conversation.send("a story"))
+        assert STORY.startswith(caught.value.partial.text)
+        with pytest.raises(StreamTimeoutError):
+            slow = client(world, newest.base_url, timeout=Timeout(total=0.3)).conversation(version="v2")
+            world(slow.send("endless"))  # the caller's own limit: nothing to recover
+
+
+def test_a_failure_is_recovered_as_one(world: World, newest: Any) -> None:
+    with proxy(newest.base_url) as gate:
+        conversation = client(world, gate.url).conversation(version="v2")
+        gate.instead = TIMED_OUT
+        with pytest.raises(FastGPTError, match="the model is gone") as caught:
+            world(conversation.send("bad"))
+        assert caught.value.reply.recovered
+
+
+def test_a_run_that_ended_with_its_connection(world: World, versioned: Any) -> None:
+    for version in ("v1", "v2"):
+        conversation = client(world, versioned.base_url).conversation(version=version)
+        with pytest.raises(StreamError, match="and with it the run") as caught:
+            world(conversation.send("cut"))
+        assert caught.value.partial.text == "one two "
+
+
+def test_what_is_worth_looking_for() -> None:
+    unsent = APIConnectionError("refused")
+    unsent.certainly_unsent = True
+    late = APITimeoutError("no connection")
+    late.certainly_unsent = True
+    refused = ServerError("no", 500, {}, 500)
+    said = StreamError("the run failed", None, refused)
+    for error in (unsent, late, refused, said, StreamParseError("odd"), FastGPTError("other")):
+        assert patience(error, 60) is None
+    assert patience(APITimeoutError("late"), 60) == 60
+    assert patience(APIConnectionError("broke"), 60) == 3
+    assert patience(ServerError("page", 502, "<html>"), 60) == 3
+    assert patience(ServerError("page", 504, "<html>"), 60) == 60
+    assert patience(StreamError("cut"), 60) == 60
+    assert patience(StreamError("cut"), 0) is None
+
+
+# Going on with a stream -----------------------------------------------------------------------------------------------
+
+
+def events_until_it_breaks(world: World, conversation: Any, question: str) -> list[Any]:
+    seen: list[Any] = []
+    response = world(conversation.stream(question)) if not world.asynchronous else world(_open(conversation, question))
+    iterator = world.open(response, "events")
+    with pytest.raises(StreamError):
+        while True:
+            seen.append(world.take(iterator))
+    return seen
+
+
+async def _open(conversation: Any, question: str) -> Any:
+    return await conversation.stream(question)
+
+
+def told(events: list[Any]) -> list[Any]:
+    """What events say, without heartbeats, phases and times that differ."""
+    return [
+        (event.event, getattr(event, "text", ""), getattr(event, "reasoning", ""), getattr(event, "name", ""))
+        for event in events
+        if not event.event.startswith("resume") and event.data != {} and (event.event != "answer" or _says(event))
+    ]
+
+
+def _says(event: Any) -> bool:
+    return bool(event.text or event.reasoning or event.finish_reason)
+
+
+@pytest.fixture(scope="module")
+def whole(newest: Any) -> list[Any]:
+    from fastgpt_client import ChatClient
+
+    with (
+        ChatClient(KEY, newest.base_url, app_id="app") as chat,
+        chat.conversation(version="v2").stream("a story") as it,
+    ):
+        return told(list(it))
+
+
+@pytest.mark.parametrize("bytes_", range(600, 2600, 250))
+def test_a_stream_goes_on_where_it_broke(world: World, newest: Any, whole: list[Any], bytes_: int) -> None:
+    with proxy(newest.base_url) as gate:
+        conversation = client(world, gate.url).conversation(version="v2")
+        gate.cut = bytes_
+        before = events_until_it_breaks(world, conversation, "a story")
+        response = world(conversation.resume())
+        after = world.run(response, "events")
+        assert told(before) + told(after) == whole, "no event is lost or doubled"
+        assert world.run(response, "reply").text == STORY
+        assert conversation.chatId == world.run(response, "reply").chatId
+
+
+def test_a_stream_that_breaks_twice(world: World, newest: Any, whole: list[Any]) -> None:
+    with proxy(newest.base_url) as gate:
+        conversation = client(world, gate.url).conversation(version="v2")
+        gate.cut = 700
+        seen = events_until_it_breaks(world, conversation, "a story")
+        response = world(conversation.resume())
+        iterator = world.open(response, "events")
+        seen += [world.take(iterator) for _ in range(3)]
+        world(iterator.aclose() if world.asynchronous else iterator.close())
+    assert seen
+
+
+def test_resume_when_the_run_is_over(world: World, versioned: Any) -> None:
+    with proxy(versioned.base_url) as gate:
+        conversation = client(world, gate.url).conversation(version="v2")
+        gate.cut = 900
+        before = events_until_it_breaks(world, conversation, "a story")
+        time.sleep(0.4)
+        response = world(conversation.resume())
+        after = world.run(response, "iter_answer")
+        assert "".join(event.text for event in before if hasattr(event, "text")) + "".join(after) == STORY
+        reply = world.run(response, "reply")
+        assert (reply.text, reply.reasoning, reply.recovered) == (STORY, "Which one?", True)
+
+
+def test_resume_elsewhere(world: World, newest: Any) -> None:
+    conversation = client(world, newest.base_url).conversation(version="v2", stop_on_close=False)
+    response = world(_open(conversation, "a story")) if world.asynchronous else conversation.stream("a story")
+    world(response.aclose() if world.asynchronous else response.close())
+    other = client(world, newest.base_url).conversation().load(conversation.save())
+    assert world.run(world(other.resume()), "reply").text == STORY
+
+
+def test_nothing_to_resume(world: World, newest: Any) -> None:
+    chat = client(world, newest.base_url)
+    with pytest.raises(FastGPTError, match="nothing to resume"):
+        world(chat.conversation().resume())
+    with pytest.raises(FastGPTError, match="nothing to resume"):
+        world(chat.conversation("other").resume())
+
+
+def test_the_endpoint_itself(world: World, newest: Any) -> None:
+    chat = client(world, newest.base_url)
+    conversation = chat.conversation(version="v2")
+    world(conversation.send("a story"))
+    reply = world.run(world(chat.resume_chat(conversation.chatId)), "reply")
+    assert (reply.text, reply.reasoning) == (STORY, "Which one?")

@@ -128,9 +128,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("FASTGPT_API_KEY", "FASTGPT_BASE_URL", "FASTGPT_APP_ID", *PROXIES):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FASTGPT_STATE_DIR", str(tmp_path / "state"))
 
 
 def ask(text: str) -> list[dict[str, object]]:

@@ -84,7 +84,7 @@ def test_commands(code: str, tmp_path: Path) -> None:
             ).read_text()
         else:
             assert words[0] == "fastgpt-client"
-            lasting = words[1] == "serve"  # its options are tried, it is not left running
+            lasting = words[1] in ("serve", "tui")  # their options are tried, they are not left running
             command = [
                 sys.executable,
                 "-W",

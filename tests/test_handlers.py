@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastgpt_client import ArgumentError, ChatHandler, Citation, NodeError, StreamError, ThinkSplitter
+from fastgpt_client import ArgumentError, ChatHandler, Citation, NodeError, StreamError, StreamEvent, ThinkSplitter
 from fastgpt_client import handlers as handlers_module
 from fastgpt_client._response import EventStream
 from fastgpt_client.citations import CitationFilter
@@ -22,7 +22,7 @@ from .test_streams import open_stream, stream
 from .wire import answer_frame, wire
 
 DONE = b"data: [DONE]\n\n"
-METHODS = [name for name in vars(ChatHandler) if name.startswith("on_")]
+METHODS = [name for name in vars(ChatHandler) if name.startswith("on_") and name != "on_event"]
 
 
 class Log(ChatHandler):
@@ -145,6 +145,21 @@ def test_an_exception_of_the_handler_ends_the_run(world: World) -> None:
                 world.run(response, "handle", handler)
             world.settle()
             assert world.busy(world._made[-1]) == 0
+
+
+def test_every_event_is_told_before_what_it_calls_for(world: World) -> None:
+    told: list[object] = []
+
+    class Both(ChatHandler):
+        def on_event(self, event: StreamEvent) -> None:
+            told.append(event.event)
+
+        def on_answer(self, text: str) -> None:
+            told.append(text)
+
+    with wire(stream(answer_frame("a"), answer_frame("b"), DONE)) as server:
+        world.run(open_stream(world, server), "handle", Both(), 60.0)
+    assert told == ["answer", "a", "answer", "b"]
 
 
 def test_stopping(world: World) -> None:

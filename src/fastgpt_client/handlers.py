@@ -44,6 +44,9 @@ class ChatHandler:
         ...     reply = response.handle(Bot(), throttle=0.5)
     """
 
+    def on_event(self, event: StreamEvent) -> object:
+        """Any event, when it comes, before the other methods are called for it: for a :class:`Trace`, or a log."""
+
     def on_status(self, name: str) -> object:
         """A node of the workflow starts."""
 
@@ -94,6 +97,7 @@ class HandlerCalls:
 
     def of(self, event: StreamEvent) -> Iterator[Call]:
         """What an event calls for."""
+        yield "on_event", event
         if isinstance(event, AnswerEvent):
             yield from self._add("on_thinking", self._thinking.feed(event.reasoning))
             yield from self._add("on_answer", self._marked(self._answer.feed(event.text)))

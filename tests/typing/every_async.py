@@ -63,6 +63,7 @@ async def every_method(client: AsyncFastGPTClient) -> None:
     assert_type(await chat.delete_chat_histories(["x"]), Response[None])
     assert_type(await chat.delete_chat_history(chatId="x"), Response[None])
     assert_type(await chat.delete_chat_record(chatId="x", contentId="x"), Response[None])
+    assert_type(await chat.fetch_citation("x", "x"), Quote)
     assert_type(await chat.get_chat_histories(), Response[Page[ChatHistory]])
     assert_type(await chat.get_chat_init(), Response[ChatInit])
     assert_type(await chat.get_chat_records(chatId="x"), Response[Page[ChatRecord]])
@@ -84,6 +85,8 @@ async def every_method(client: AsyncFastGPTClient) -> None:
     assert_type(await chat.presign_chat_file_get_url("x", chatId="x"), Response[str])
     assert_type(await chat.presign_chat_file_post_url("x", chatId="x"), Response[PresignedUpload])
     assert_type(await chat.query_input_guide(), Response[list[str]])
+    assert_type(await chat.resume_chat("x"), ChatResponse)
+    assert_type(await chat.run_plugin(), JSON)
     assert_type(await chat.stop_chat("x"), Response[StopResult])
     assert_type(
         await chat.update_admin_feedback(chatId="x", dataId="x", datasetId="x", feedbackDataId="x", q="x"),

@@ -63,6 +63,7 @@ def every_method(client: FastGPTClient) -> None:
     assert_type(chat.delete_chat_histories(["x"]), Response[None])
     assert_type(chat.delete_chat_history(chatId="x"), Response[None])
     assert_type(chat.delete_chat_record(chatId="x", contentId="x"), Response[None])
+    assert_type(chat.fetch_citation("x", "x"), Quote)
     assert_type(chat.get_chat_histories(), Response[Page[ChatHistory]])
     assert_type(chat.get_chat_init(), Response[ChatInit])
     assert_type(chat.get_chat_records(chatId="x"), Response[Page[ChatRecord]])
@@ -84,6 +85,8 @@ def every_method(client: FastGPTClient) -> None:
     assert_type(chat.presign_chat_file_get_url("x", chatId="x"), Response[str])
     assert_type(chat.presign_chat_file_post_url("x", chatId="x"), Response[PresignedUpload])
     assert_type(chat.query_input_guide(), Response[list[str]])
+    assert_type(chat.resume_chat("x"), ChatResponse)
+    assert_type(chat.run_plugin(), JSON)
     assert_type(chat.stop_chat("x"), Response[StopResult])
     assert_type(
         chat.update_admin_feedback(chatId="x", dataId="x", datasetId="x", feedbackDataId="x", q="x"), Response[None]

@@ -20,7 +20,8 @@ from .. import _json, clients
 from .._operations import Field, Operation, operations
 from .._session import DEFAULT_BASE_URL
 from ..errors import ArgumentError, FastGPTError
-from .chat import NO_SERVER
+from .notes import NO_SERVER
+from .output import dumped
 
 
 class Words(NamedTuple):
@@ -300,17 +301,10 @@ def _answer(response: Any, *, streamed: bool, whole: bool) -> None:
                 print(line, flush=True)
             return
         for event in response.events():
-            print(_dumped({"event": event.event, "data": event.data}), flush=True)
+            print(dumped({"event": event.event, "data": event.data}), flush=True)
         return
     body = response.json()
     if not whole and isinstance(body, dict) and "code" in body:
         body = _json.as_object(body).get("data")
-    text = _dumped(body)
+    text = dumped(body)
     print(msgspec.json.format(text, indent=2) if sys.stdout.isatty() else text)
-
-
-def _dumped(value: Any) -> str:
-    try:
-        return _json.encode(value).decode()
-    except UnicodeEncodeError:  # a half of an emoji, which only an escape can say
-        return json.dumps(value)

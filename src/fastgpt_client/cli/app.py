@@ -22,6 +22,17 @@ app: typer.Typer = typer.Typer(
 
 app.add_typer(kb, name="kb")
 
+Files = Annotated[
+    list[str] | None, typer.Option("--file", "-f", metavar="PATH", help="Show the app a file; may be repeated.")
+]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="NAME=VALUE", help="A variable of the app, a text or JSON; may be repeated."),
+]
+VariablesFile = Annotated[
+    Path | None, typer.Option("--var-file", help="Variables, as an object in a YAML or JSON file.")
+]
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -44,13 +55,84 @@ def chat(
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
     app: App = None,
-    chat_id: Annotated[str | None, typer.Option(help="Go on with this conversation.")] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Begin a conversation. So it is without --resume and --last.")
+    ] = False,
+    resume: Annotated[
+        str | None, typer.Option("--resume", "--chat-id", metavar="ID", help="Go on with this conversation.")
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="Go on with the last conversation with this app.")] = False,
+    file: Files = None,
+    var: Variables = None,
+    var_file: VariablesFile = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="Answers to what the app asks back, as YAML or JSON: a list, or an object by question."),
+    ] = None,
+    show_thinking: Annotated[bool, typer.Option("--show-thinking", help="Show what the model thinks.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Show the nodes that run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the reply to one question as an object.")] = False,
+    events: Annotated[
+        bool, typer.Option("--events", help="With --json: every event first, a line of JSON each.")
+    ] = False,
 ) -> None:
-    """Talk with an app. Ctrl-C stops the answer, Ctrl-D leaves."""
-    from .chat import talk
+    """Talk with an app. Ctrl-C stops the answer, Ctrl-D leaves, /help tells more.
 
+    The question may come from stdin. The answer goes to stdout, everything else to stderr.
+    Ends with 0 when done, 1 when it failed, 2 when used wrongly.
+    """
+    from .chat import Wanted, run_chat
+
+    if sum((new, resume is not None, last)) > 1:
+        raise typer.BadParameter("only one of --new, --resume and --last can be meant")
+    if events and not as_json:
+        raise typer.BadParameter("--events goes with --json")
+    wanted = Wanted(
+        question=question,
+        chat_id=resume,
+        last=last,
+        files=file or [],
+        variables=var or [],
+        variables_file=var_file,
+        answers=answers,
+        thinking=show_thinking,
+        trace=trace,
+        as_json=as_json,
+        events=events,
+    )
+    raise typer.Exit(run_chat(wanted, base_url or DEFAULT_BASE_URL, api_key, app, configured=bool(base_url or api_key)))
+
+
+@app.command()
+def tui(
+    base_url: BaseUrl = None,
+    api_key: ApiKey = None,
+    app: App = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", "--chat-id", metavar="ID", help="Begin with this conversation.")
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="Begin with the last conversation with this app.")] = False,
+    file: Files = None,
+    var: Variables = None,
+    var_file: VariablesFile = None,
+) -> None:
+    """Chats with an app on a whole screen: conversations, the chat, the nodes that run."""
+    from .tui import run_tui
+
+    if resume is not None and last:
+        raise typer.BadParameter("only one of --resume and --last can be meant")
     raise typer.Exit(
-        talk(question, base_url or DEFAULT_BASE_URL, api_key, app, chat_id, configured=bool(base_url or api_key))
+        run_tui(
+            base_url or DEFAULT_BASE_URL,
+            api_key,
+            app,
+            configured=bool(base_url or api_key),
+            chat_id=resume,
+            last=last,
+            files=file or [],
+            variables=var or [],
+            variables_file=var_file,
+        )
     )
 
 

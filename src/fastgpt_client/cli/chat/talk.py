@@ -1,0 +1,109 @@
+"""A talk with an app: what is said, what the app asks back, and what goes along with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...conversation.records import open_question
+from ...errors import ArgumentError
+from ...events import Interactive, Reply
+from .last import remember
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..._response import ChatResponse
+    from ...clients import ChatClient
+    from ...conversation import Conversation
+    from ...models.chat import ChatRecord
+    from .questions import Answerer
+    from .views import View
+
+
+def checked_file(path: str) -> str:
+    """The path of a file, where ``~`` may stand for the user's folder.
+
+    Raises:
+        ArgumentError: There is no such file.
+    """
+    found = Path(path).expanduser()
+    if not found.is_file():
+        raise ArgumentError(f"there is no file {path}")
+    return str(found)
+
+
+class Talk:
+    """A conversation, how it is shown, and who answers what the app asks."""
+
+    def __init__(
+        self,
+        client: ChatClient,
+        chatId: str | None,
+        view: View,
+        answerer: Answerer,
+        variables: Mapping[str, object],
+    ) -> None:
+        self.client = client
+        self.view = view
+        self.answerer = answerer
+        self.files: list[str] = []
+        """To go along with what is said next."""
+        self.conversation: Conversation = client.conversation(chatId, variables=variables)
+
+    def begin_new(self) -> None:
+        """Leave this conversation, and begin another one."""
+        self.conversation = self.client.conversation(variables=self.conversation.variables)
+        self.files.clear()
+
+    def attach(self, path: str) -> None:
+        """Send a file along with what is said next.
+
+        Raises:
+            ArgumentError: There is no such file.
+        """
+        self.files.append(checked_file(path))
+
+    def say(self, text: str) -> Reply:
+        """Say something, and answer what the app asks about it.
+
+        Raises:
+            NodeError: A node failed, and the app said nothing.
+        """
+        response = self.conversation.stream(text, files=self.files)
+        self.files = []
+        return self._show(response)
+
+    def retry(self) -> Reply:
+        """Have the last question answered anew."""
+        return self._finish(self.view.replay(self.conversation.regenerate))
+
+    def answer_open_question(self) -> None:
+        """Answer what the app asked when this conversation was left."""
+        raw, _ = open_question(self.conversation.history(0, 2).data.list)
+        if raw and (given := self.answerer.answer(Interactive.from_wire(raw))) is not None:
+            self._show(self.conversation.stream_answer(given))
+
+    def records(self) -> list[ChatRecord]:
+        """What was said so far, oldest first."""
+        return list(self.client.iter_chat_records(chatId=self.conversation.chatId))[::-1]
+
+    def rename(self, title: str) -> None:
+        """Give the conversation a title."""
+        self.conversation.rename(title)
+
+    def stop(self) -> None:
+        """Stop what the app is busy with (4.14.5+)."""
+        self.conversation.stop()
+
+    def _show(self, response: ChatResponse) -> Reply:
+        remember(self.client._session, self.conversation.chatId)  # pyright: ignore[reportPrivateUsage]
+        return self._finish(self.view.show(response))
+
+    def _finish(self, reply: Reply) -> Reply:
+        while reply.interactive is not None and (given := self.answerer.answer(reply.interactive)) is not None:
+            reply = self.view.show(self.conversation.stream_answer(given))
+        if reply.error is not None and not reply.text and reply.interactive is None:
+            reply.error.reply = reply
+            raise reply.error
+        return reply

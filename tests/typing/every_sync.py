@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_type
 
-from fastgpt_client import ChatResponse, FastGPTClient, FileResponse, Response, ServerInfo, UploadedFile
+from fastgpt_client import (
+    ChatResponse,
+    Citation,
+    FastGPTClient,
+    FileResponse,
+    Reply,
+    Response,
+    ServerInfo,
+    UploadedFile,
+)
 from fastgpt_client.models import (
     ApiFile,
     App,
@@ -63,7 +72,7 @@ def every_method(client: FastGPTClient) -> None:
     assert_type(chat.delete_chat_histories(["x"]), Response[None])
     assert_type(chat.delete_chat_history(chatId="x"), Response[None])
     assert_type(chat.delete_chat_record(chatId="x", contentId="x"), Response[None])
-    assert_type(chat.fetch_citation("x", "x"), Quote)
+    assert_type(chat.fetch_citation(Reply(), Citation()), Quote)
     assert_type(chat.get_chat_histories(), Response[Page[ChatHistory]])
     assert_type(chat.get_chat_init(), Response[ChatInit])
     assert_type(chat.get_chat_records(chatId="x"), Response[Page[ChatRecord]])

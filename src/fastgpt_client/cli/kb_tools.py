@@ -20,7 +20,7 @@ from ..api.datasets import SearchMode
 from ..clients import AsyncDatasetClient
 from ..errors import ArgumentError, FastGPTError
 from ..knowledge.duplicates import By, Keep
-from .chat import NO_SERVER
+from .notes import NO_SERVER
 from .progress import show_progress
 
 STUCK, FAILED = 3, 4

@@ -126,5 +126,14 @@ def test_the_demo_tells_its_story(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "out", story)
     assert runner.invoke(app, ["demo"]).exit_code == 0
     shown = story.export_text()
-    for part in ("Hello! Who are you?", "My name is Ann", "Form", "20 answers in", "█", "Done."):
+    for part in (
+        "Hello! Who are you?",
+        "My name is Ann",
+        "Form",
+        "20 answers in",
+        "█",
+        "~ 1",
+        "holidays.md: ",
+        "Done.",
+    ):
         assert part in shown

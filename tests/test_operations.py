@@ -362,3 +362,12 @@ def test_on_a_terminal(server: LocalServer) -> None:
 
 def test_builders_are_kept() -> None:
     assert inspect.signature(ALL["list_apps"].build).parameters.keys() >= {"self", "parentId"}
+
+
+@every
+def test_what_is_needed_is_what_a_call_refuses_to_go_without(operation: Operation) -> None:
+    given = arguments(operation.name, whole=False)
+    for name, field in operation.fields.items():
+        if field.needed:
+            with pytest.raises((ArgumentError, TypeError), match=f"{name}|day"):
+                sent(operation.name, {other: value for other, value in given.items() if other != name})

@@ -28,7 +28,7 @@ from .proxy import TIMED_OUT, UNREACHABLE, proxy
 STORY = "Once upon a time there was a tomato. It grew, and it was red, and somebody ate it. The end."
 RULES = {
     "rules": [
-        {"match": "story", "reply": STORY, "reasoning": "Which one?", "piece_size": 5, "delay": 0.002},
+        {"match": "story", "reply": STORY, "reasoning": "Which one?", "piece_size": 5, "delay": 0.004},
         {"match": "slow", "reply": "done", "wait": 1.2},
         {"match": "endless", "reply": "x" * 400, "piece_size": 1, "delay": 0.05},
         {"match": "bad", "error": "the model is gone"},
@@ -224,7 +224,7 @@ def whole(newest: Any) -> list[Any]:
         return told(list(it))
 
 
-@pytest.mark.parametrize("bytes_", range(450, 2600, 150))
+@pytest.mark.parametrize("bytes_", range(600, 2600, 250))
 def test_a_stream_goes_on_where_it_broke(world: World, newest: Any, whole: list[Any], bytes_: int) -> None:
     with proxy(newest.base_url) as gate:
         conversation = client(world, gate.url).conversation(version="v2")

@@ -108,6 +108,15 @@ def test_importing_loads_no_http_client() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
+@pytest.mark.parametrize("world", ["sync", "async"])
+def test_type_checkers_see_every_method(world: str) -> None:
+    seen = (ROOT / "tests" / "typing" / f"every_{world}.py").read_text("utf-8")
+    for area, client in (("chat", ChatClient), ("apps", AppClient), ("datasets", DatasetClient)):
+        for name in endpoints(client):
+            if name not in ("close", "conversation", "with_options"):
+                assert f"{area}.{name}(" in seen, f"tests/typing/every_{world}.py does not use {area}.{name}"
+
+
 def test_the_types_are_complete() -> None:
     tools = Path(sys.executable).parent
     done = subprocess.run(

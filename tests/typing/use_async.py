@@ -16,7 +16,7 @@ from fastgpt_client import (
     Response,
     ServerInfo,
 )
-from fastgpt_client.models._base import LinkedPage, Page
+from fastgpt_client.models import LinkedPage, Page
 from fastgpt_client.models.apps import App, AppLogsChart
 from fastgpt_client.models.chat import ChatHistory, ChatRecord, StopResult
 from fastgpt_client.models.collections import Collection, CreatedCollection, InsertResult

@@ -20,7 +20,7 @@ from fastgpt_client import (
     Upload,
     UploadedFile,
 )
-from fastgpt_client.models._base import LinkedPage, Page
+from fastgpt_client.models import LinkedPage, Page
 from fastgpt_client.models.apps import App, AppLogsChart
 from fastgpt_client.models.chat import (
     ChatCompletion,

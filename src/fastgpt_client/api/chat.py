@@ -401,7 +401,7 @@ class ChatApi(HistoryApi[IO]):
 
     @endpoint
     def query_input_guide(
-        self, searchKey: str = "", appId: str | None = None, **options: Unpack[ChatOptions]
+        self, searchKey: str | None = None, appId: str | None = None, **options: Unpack[ChatOptions]
     ) -> Call[Response[list[str]]]:
         """What an app proposes while its user types. An empty list where it has no such words.
 
@@ -410,7 +410,7 @@ class ChatApi(HistoryApi[IO]):
         Example:
             >>> client.query_input_guide("inv").data
         """
-        arguments = {**self._target(appId, options), "searchKey": searchKey}
+        arguments = {**self._target(appId, options), "searchKey": searchKey or ""}
         return self._call("POST", "/core/chat/inputGuide/query", list[str], arguments, options, idempotent=True)
 
     @endpoint

@@ -42,8 +42,8 @@ class DatasetApi(Api[IO]):
         name: str,
         parentId: str | None = None,
         type: DatasetType = "dataset",  # noqa: A002  # FastGPT's name
-        intro: str = "",
-        avatar: str = "",
+        intro: str | None = None,
+        avatar: str | None = None,
         vectorModel: str | None = None,
         agentModel: str | None = None,
         vlmModel: str | None = None,
@@ -81,8 +81,8 @@ class DatasetApi(Api[IO]):
             "parentId": parentId,
             "type": type,
             "name": needed("name", name),
-            "intro": intro,
-            "avatar": avatar,
+            "intro": intro or "",  # some versions want them, if only empty
+            "avatar": avatar or "",
             "vectorModel": vectorModel,
             "agentModel": agentModel,
             "vlmModel": vlmModel,
@@ -95,7 +95,7 @@ class DatasetApi(Api[IO]):
 
     @endpoint
     def create_dataset_folder(
-        self, name: str, parentId: str | None = None, intro: str = "", **options: Unpack[Options]
+        self, name: str, parentId: str | None = None, intro: str | None = None, **options: Unpack[Options]
     ) -> Call[Response[None]]:
         """Make a folder for knowledge bases. The answer has no id; ``create_dataset(type="folder")`` tells it.
 

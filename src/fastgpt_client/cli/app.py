@@ -10,6 +10,7 @@ import typer
 from .._session import DEFAULT_BASE_URL
 from .._version import __version__
 from .kb import kb
+from .options import ApiKey, App, BaseUrl
 
 app: typer.Typer = typer.Typer(
     help="FastGPT from the command line, and a local FastGPT-compatible server.",
@@ -21,14 +22,6 @@ app: typer.Typer = typer.Typer(
 
 app.add_typer(kb, name="kb")
 
-BaseUrl = Annotated[str | None, typer.Option(help="Where FastGPT is.", envvar="FASTGPT_BASE_URL", show_envvar=True)]
-ApiKey = Annotated[
-    str | None, typer.Option(help="The API key.", envvar="FASTGPT_API_KEY", show_envvar=True, show_default=False)
-]
-App = Annotated[
-    str | None,
-    typer.Option(help="The app's id, where the key does not say it.", envvar="FASTGPT_APP_ID", show_envvar=True),
-]
 Files = Annotated[
     list[str] | None, typer.Option("--file", "-f", metavar="PATH", help="Show the app a file; may be repeated.")
 ]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
 from ..clients import AsyncFastGPTClient, FastGPTClient
+from ..knowledge import KnowledgeBase
 from ..local import LocalServer
 
 out: Console = Console(highlight=False)
@@ -33,6 +36,7 @@ def run_demo() -> int:
         asyncio.run(_several_at_once(server.api_key, server.base_url))
         with FastGPTClient(server.api_key, server.base_url, app_id="demo-app") as client:
             _chart(client)
+        _folder(server.api_key, server.base_url)
     out.print("\n[green]Done.[/green] The server is stopped. Start your own with [bold]fastgpt-client serve[/bold].")
     return 0
 
@@ -106,3 +110,21 @@ def _chart(client: FastGPTClient) -> None:
         bar = "[cyan]" + "█" * max(round(30 * summary.chatCount / most), 1) + "[/cyan]"
         table.add_row(f"   {day}", str(summary.chatCount), str(summary.chatItemCount), bar)
     out.print(table)
+
+
+def _folder(api_key: str, base_url: str) -> None:
+    _step(6, "A folder becomes a knowledge base, and stays in step with it", 'KnowledgeBase("Handbook").sync("docs")')
+    base = KnowledgeBase("Handbook", api_key, base_url, create=True)
+    with TemporaryDirectory() as folder:
+        docs = Path(folder)
+        (docs / "holidays.md").write_text("# Holidays\n\nEverybody has 30 days off a year.", "utf-8")
+        (docs / "travel.md").write_text("# Travel\n\nTrains are paid, first class is not.", "utf-8")
+        (docs / "假期.md").write_text("# 假期\n\n员工每年有三十天年假。", "utf-8")
+        out.print(f"   first   {base.sync(docs).plan}")
+        (docs / "travel.md").write_text("# Travel\n\nTrains are paid, first class too.", "utf-8")
+        out.print(f"   changed {base.sync(docs).plan}")
+        out.print(f"   again   {base.sync(docs).plan}")
+    for question in ("How many days off do I have?", "年假有几天"):
+        _you(question)
+        for found in base.search(question, top=1):
+            out.print(f"   [green]KB[/green]  {found.sourceName}: {found.q.splitlines()[-1]}")

@@ -250,7 +250,11 @@ class Core(Lender[IO]):
         if not found.whole:
             message = "the connection broke, and with it the run: the answer is not whole"
             raise StreamError(message, response.partial(), error)
-        logger.warning("the answer in chat %s was read from its history: %s", self.chatId, error or "resumed")
+        logger.warning(
+            "the answer in chat %s was read from its history: %s",
+            self.chatId,
+            str(error or "resumed").partition("\n")[0],
+        )
         return response
 
     # What is known between turns --------------------------------------------------------------------------------------

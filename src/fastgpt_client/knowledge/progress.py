@@ -11,9 +11,9 @@ import msgspec
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a phase is.
 
-    ``phase``: ``scan``, ``upload``, ``training``, ``remove``, ``export``, ``import``, … ``done`` and ``total`` count what
-    the phase counts (files, chunks); ``total`` is None while it is not known. ``item`` is what was just done, ``error``
-    why it failed.
+    ``phase``: ``scan``, ``upload``, ``training``, ``remove``, ``export``, ``import``, … ``done`` and ``total`` count
+    what the phase counts (files, chunks); ``total`` is None while it is not known. ``item`` is what was just done,
+    ``error`` why it failed.
     """
 
     phase: str

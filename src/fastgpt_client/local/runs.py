@@ -47,6 +47,7 @@ class Run:
         self._runs = runs
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._drive())
+        self._task.add_done_callback(lambda _: self._over())  # also when it was stopped before it began
 
     @property
     def error(self) -> str | None:
@@ -105,6 +106,10 @@ class Run:
             self.failure = {"message": str(exc)}
         finally:
             self.duration = seconds(time.perf_counter() - started)
+            self._over()
+
+    def _over(self) -> None:
+        if not self.ended:
             self.ended = True
             self._tell()
             self._runs.end(self)

@@ -1,0 +1,601 @@
+"""Carrying out a plan at the server, so that it can be broken off anywhere and done again.
+
+The order keeps searches whole: what is new is put in first, what it replaces is removed when the new is trained.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from .._response import Response
+from ..api.data import MAX_ROWS
+from ..clients import AsyncDatasetClient
+from ..errors import (
+    APIConnectionError,
+    APIError,
+    AuthenticationError,
+    FastGPTError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaError,
+    RateLimitError,
+    ServerError,
+    UnexpectedResponseError,
+)
+from ..models._base import Page
+from ..models.collections import Collection
+from ..models.data import DataInput
+from .limits import AdaptiveLimit, backoff, passing
+from .marker import Marker, marker_of, new_token
+from .plan import Step
+from .progress import OnProgress, Progress
+from .rows import batches, count_rows, read_rows
+from .scan import Entry
+from .state import Attempt, Leftover, State, Unfinished
+from .waiting import wait_trained
+
+T = TypeVar("T")
+
+ATTEMPTS = 7  # with the waits in between about half a minute
+_SLOWEST = 250_000  # bytes a second that an upload must make
+_PAUSE = 0.25
+_LATE, _TOO_LATE = 2.0, 600.0  # seconds after which what was in doubt has come, or will not come any more
+_PAGE = 30
+_FATAL = (AuthenticationError, PermissionDeniedError, QuotaError)
+"""What would come of every further step as well."""
+_DOUBTFUL = (ServerError, UnexpectedResponseError)
+
+
+class InDoubtError(FastGPTError):
+    """Whether it was done is not known."""
+
+
+class Server:
+    """The calls to a knowledge base, as many at once as it takes, and tried again where that is safe."""
+
+    def __init__(self, client: AsyncDatasetClient, datasetId: str, limit: AdaptiveLimit) -> None:
+        self.client = client.with_options(max_retries=0)
+        self.datasetId = datasetId
+        self.limit = limit
+
+    async def again(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Something that may be repeated."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self.limit.run(call)
+            except FastGPTError as error:
+                if not passing(error) or attempt == ATTEMPTS - 1:
+                    raise
+            await asyncio.sleep(backoff(attempt))
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    async def once(self, call: Callable[[], Awaitable[Response[T]]]) -> T:
+        """Something that must not be done twice; it is repeated only when it certainly was not done.
+
+        Raises:
+            InDoubtError: It may have been done.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                return (await self.limit.run(call)).data
+            except (RateLimitError, APIConnectionError) as error:
+                if isinstance(error, APIConnectionError) and not error.certainly_unsent:
+                    raise InDoubtError(str(error)) from error
+                if attempt == ATTEMPTS - 1:
+                    raise
+            except _DOUBTFUL as error:
+                raise InDoubtError(str(error)) from error
+            await asyncio.sleep(backoff(attempt))
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    async def named(self, name: str, parent: str | None) -> list[Collection]:
+        """The collections and folders of a name in a folder."""
+        return [row for row in await self.like(name, parent) if row.name == name]
+
+    async def like(self, name: str, parent: str | None) -> list[Collection]:
+        """The collections and folders in a folder with this in their names."""
+        # Servers search without apostrophes, and some in all folders.
+        part = max(name.split("'"), key=len)
+        return [row for row in await self.rows(parent, part) if row.parentId == parent]
+
+    async def rows(self, parent: str | None, search: str | None = None) -> list[Collection]:
+        """All collections and folders in a folder."""
+        found: dict[str, Collection] = {}
+        offset = 0
+        while True:
+            page = (await self.again(partial(self._page, parent, search, offset))).data
+            found |= {row.id: row for row in page.list}
+            offset += len(page.list)
+            if not page.list or offset >= page.total:
+                return list(found.values())
+
+    def _page(self, parent: str | None, search: str | None, offset: int) -> Awaitable[Response[Page[Collection]]]:
+        return self.client.list_collections(self.datasetId, parent, search, offset, _PAGE)
+
+    async def marker(self, collectionId: str) -> tuple[Collection, Marker | None] | None:
+        """A collection with its marker; none when it is gone."""
+        try:
+            found = (await self.again(lambda: self.client.get_collection(collectionId))).data
+        except NotFoundError:
+            return None
+        return found, marker_of(found)
+
+    async def delete(self, collectionId: str) -> None:
+        """Remove a collection, if it is there."""
+        with suppress(NotFoundError):
+            await self.again(lambda: self.client.delete_collection(collectionId))
+
+
+class Applier:
+    """Carries out steps; what fails is written down, and the rest goes on.
+
+    Args:
+        folder: Where the files are.
+        source: What the folder is called in markers.
+        into: A folder of the knowledge base to put all in, ``a/b``; "" for the top.
+        settings: How texts are cut, as the endpoints take it.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        state: State,
+        folder: Path,
+        source: str,
+        into: str = "",
+        settings: Mapping[str, Any] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self.server = server
+        self.state = state
+        self.sent_rows = 0
+        self.refused_rows = 0
+        self._folder = folder
+        self.source = source
+        self.into = into.strip("/")
+        self._settings: Mapping[str, Any] = settings or {}
+        self._on_progress = on_progress
+        self._folder_locks: dict[str, asyncio.Lock] = {}
+        self._done = self._failed = 0
+        self._stuck = False
+        self._fresh: set[str] = set()  # folders made by this run: nothing is in them that it did not put there
+
+    # --- all steps
+
+    async def apply(self, steps: Iterable[Step], total: int) -> None:
+        """Do these steps, many at once.
+
+        Raises:
+            FastGPTError: The rest would fail as well: the key is refused, nothing is left to spend, nobody answers.
+        """
+        waiting = iter(steps)
+
+        async def work() -> None:
+            for step in waiting:
+                reason = await self._try(step)
+                self._done += 1
+                self._failed += reason is not None
+                self._tell("upload", self._done, total, self._failed, step.path, reason)
+
+        await together(work for _ in range(self.server.limit.most))
+
+    async def _try(self, step: Step) -> str | None:
+        """Do a step; returns why it failed."""
+        try:
+            await (self._rename(step) if step.verb == "rename" else self._put(step.path))
+        except _FATAL:
+            raise
+        except (FastGPTError, OSError) as error:
+            if isinstance(error, APIConnectionError) and error.certainly_unsent:
+                raise
+            reason = str(error).replace("\n", " ")
+            self.state.fail(step.path, reason)
+            return reason
+        return None
+
+    def _tell(
+        self, phase: str, done: int, total: int | None, failed: int = 0, item: str = "", error: str | None = None
+    ) -> None:
+        if self._on_progress is not None:
+            self._on_progress(Progress(phase=phase, done=done, total=total, failed=failed, item=item, error=error))
+
+    # --- one step
+
+    async def _put(self, path: str) -> None:
+        found = self.state.scanned(path)
+        if found is None:
+            return
+        entry, settings = found
+        parent = await self._parent(path)
+        if entry.kind == "rows":
+            await self._put_table(entry, settings, parent)
+            return
+        attempt = _attempt(entry, settings, parent)
+        await self._create(attempt, self._link if entry.kind == "link" else self._file)
+
+    async def _rename(self, step: Step) -> None:
+        collection = self.state.collection(step.origin or "")
+        if collection is None:
+            await self._put(step.path)
+            return
+        parent = await self._parent(step.path)
+        name = step.path.rpartition("/")[2]
+        to_top: Mapping[str, object] = {} if parent else {"parentId": None}
+        try:
+            await self.server.again(
+                lambda: self.server.client.update_collection(collection, name, parent, extra_body=to_top)
+            )
+        except NotFoundError:  # somebody deleted it
+            self.state.drop_file(step.origin or "")
+            await self._put(step.path)
+        else:
+            self.state.move_file(step.origin or "", step.path)
+
+    async def _file(self, attempt: Attempt, metadata: dict[str, object]) -> str:
+        file = self._folder / attempt.path
+        options = self._options(attempt)
+        made = await self.server.once(
+            lambda: self.server.client.create_file_collection(
+                self.server.datasetId,
+                file,
+                metadata=metadata,
+                extra_body={"collectionMetadata": metadata},
+                timeout=max(120.0, attempt.size / _SLOWEST),
+                **options,
+            )
+        )
+        return made.collectionId
+
+    async def _link(self, attempt: Attempt, metadata: dict[str, object]) -> str:
+        options = self._options(attempt)
+        made = await self.server.once(
+            lambda: self.server.client.create_link_collection(
+                self.server.datasetId, attempt.path, metadata=metadata, **options
+            )
+        )
+        return made.collectionId
+
+    def _options(self, attempt: Attempt) -> dict[str, Any]:
+        return {**self._settings, **({"parentId": attempt.parent} if attempt.parent else {})}
+
+    async def _empty(self, attempt: Attempt, metadata: dict[str, object]) -> str:
+        return await self.server.once(
+            lambda: self.server.client.create_collection(
+                self.server.datasetId,
+                attempt.name,
+                "folder" if attempt.kind == "folder" else "virtual",
+                attempt.parent,
+                metadata=metadata,
+            )
+        )
+
+    # --- making something exactly once
+
+    async def _create(self, attempt: Attempt, make: Callable[[Attempt, dict[str, object]], Awaitable[str]]) -> str:
+        """Make it, and write it down. When it is not known whether it was made, look before trying again."""
+        doubt: InDoubtError | None = None
+        for number in range(ATTEMPTS // 2):
+            self.state.begin(attempt)
+            try:
+                collection = await make(attempt, self._marker(attempt).metadata())
+            except InDoubtError as error:
+                doubt = error
+                await asyncio.sleep(backoff(number))
+                if found := await self.find(attempt):
+                    self.state.settle(attempt, found[0], doubted=True)
+                    return found[0]
+                self.state.miss(attempt)
+                attempt = replace(attempt, token=new_token())
+            except (FastGPTError, OSError):
+                self.state.refuse(attempt)
+                raise
+            else:
+                if not collection:
+                    raise UnexpectedResponseError("the server does not say what it made", 200)
+                self.state.settle(self._checked(attempt), collection)
+                return collection
+        assert doubt is not None
+        raise FastGPTError(f"tried {ATTEMPTS // 2} times: {doubt}") from doubt
+
+    def _marker(self, attempt: Attempt) -> Marker:
+        return Marker(
+            source=self.source, path=attempt.path, hash=attempt.hash, settings=attempt.settings, token=attempt.token
+        )
+
+    def _checked(self, attempt: Attempt) -> Attempt:
+        """A file that was changed while it was sent is not what its hash says: the next run sends it again."""
+        if attempt.kind != "file":
+            return attempt
+        try:
+            now = (self._folder / attempt.path).stat()
+        except OSError:
+            return attempt
+        same = now.st_size == attempt.size and attempt.mtime in (0, now.st_mtime_ns)
+        return attempt if same else replace(attempt, hash="", mtime=0)
+
+    async def find(self, attempt: Attempt) -> list[str]:
+        """What an attempt has made, as far as the server shows it: it has its marker.
+
+        A server that does not keep markers (of links none does) is believed by name, place and size, if nothing else
+        accounts for what it has.
+        """
+        if attempt.kind == "link":
+            # It may be called by the page's title.
+            rows = [row for row in await self.server.rows(attempt.parent) if row.rawLink == attempt.path]
+        else:
+            rows = await self.server.named(attempt.name, attempt.parent)
+        marked: list[str] = []
+        others: list[str] = []
+        for row in rows:
+            if (row.type == "folder") != (attempt.kind == "folder"):
+                continue
+            found = await self.server.marker(row.id)
+            if found is None:
+                continue
+            collection, marker = found
+            if marker is not None:
+                if marker.token == attempt.token:
+                    marked.append(row.id)
+            elif attempt.kind in ("file", "link") and not self.state.knows(row.id) and _fits(collection, attempt):
+                others.append(row.id)
+        return marked or others[:1]
+
+    async def resume(self) -> None:
+        """Find out what became of what an earlier run began."""
+        for attempt in self.state.attempts(open_only=True):
+            found = await self.find(attempt)
+            if found:
+                self.state.settle(attempt, found[0], doubted=True)
+            else:
+                self.state.miss(attempt)
+
+    async def look_again(self) -> None:
+        """What was in doubt may have come late, and then twice: remove that."""
+        attempts = self.state.attempts(open_only=False)
+        if attempts:
+            await asyncio.sleep(max(0.0, max(attempt.begun for attempt in attempts) + _LATE - time.time()))
+        for attempt in attempts:
+            for collection in await self.find(attempt):
+                if collection != attempt.collection and not self.state.knows(collection):
+                    found = await self.server.marker(collection)
+                    if found is not None and found[1] is not None:
+                        await self.server.delete(collection)
+            if time.time() > attempt.begun + _TOO_LATE:  # otherwise the next run looks as well
+                self.state.refuse(attempt)
+
+    # --- folders
+
+    async def _parent(self, path: str) -> str | None:
+        """The id of the folder that a path is in; it is made when there is none."""
+        inside = "" if "://" in path else path.rpartition("/")[0]
+        return await self._ensure("/".join(filter(None, (self.into, inside))))
+
+    async def _ensure(self, folder: str) -> str | None:
+        if not folder:
+            return None
+        if known := self.state.folder(folder):
+            return known
+        async with self._folder_locks.setdefault(folder, asyncio.Lock()):
+            if known := self.state.folder(folder):
+                return known
+            above, _, name = folder.rpartition("/")
+            parent = await self._ensure(above)
+            if above not in self._fresh or not above:
+                there = [row.id for row in await self.server.named(name, parent) if row.type == "folder"]
+                if there:
+                    self.state.add_folder(folder, min(there))
+                    return min(there)
+            attempt = Attempt(token=new_token(), path=folder, kind="folder", parent=parent)
+            made = await self._create(attempt, self._empty)
+            self._fresh.add(folder)
+            return made
+
+    async def remove_empty_folders(self) -> None:
+        """Folders that nothing is in any more go too, if nobody else has put something in."""
+        for path, collection in self.state.empty_folders():
+            if path == self.into or self.into.startswith(f"{path}/"):
+                continue
+            try:
+                used = bool(await self.server.rows(collection))
+            except NotFoundError:
+                used = False
+            if not used:
+                await self.server.delete(collection)
+                self.state.drop_folder(path)
+
+    # --- tables of questions
+
+    async def _put_table(self, entry: Entry, settings: str, parent: str | None) -> None:
+        for _ in range(2):
+            if await self._fill(entry, settings, parent):
+                return
+        raise FastGPTError("rows came twice, and once more when it was begun anew: is another program at work here?")
+
+    async def _fill(self, entry: Entry, settings: str, parent: str | None) -> bool:
+        """Put a table in, from where it was broken off; False when rows came twice and it must be begun anew."""
+        file = self._folder / entry.path
+        await asyncio.to_thread(count_rows, file)  # what cannot be read is known before something is sent
+        table = self.state.unfinished(entry.path)
+        if table is None or (table.hash, table.settings, table.parent) != (entry.hash, settings, parent):
+            await self._create(_attempt(entry, settings, parent), self._empty)
+            table = self._table(entry.path)
+        elif table.batch:
+            await self._resolve(table)
+            table = self._table(entry.path)
+        rows = read_rows(file)
+        for _ in range(table.rows):
+            next(rows, None)
+        for batch in batches(rows, MAX_ROWS):
+            await self._push(entry.path, table.collection, batch)
+        table = self._table(entry.path)
+        if table.doubted and await self._more_came(table):
+            self.state.give_up(entry.path)
+            return False
+        name = entry.path.rpartition("/")[2]
+        await self.server.again(lambda: self.server.client.update_collection(table.collection, name))
+        self.state.finish(table)
+        return True
+
+    def _table(self, path: str) -> Unfinished:
+        table = self.state.unfinished(path)
+        assert table is not None
+        return table
+
+    async def _push(self, path: str, collection: str, batch: list[DataInput]) -> None:
+        """Send some rows. Nothing else puts rows into this collection, so their number tells whether they came."""
+        doubt: InDoubtError | None = None
+        for number in range(ATTEMPTS // 2):
+            self.state.begin_batch(path, len(batch))
+            try:
+                result = await self.server.once(
+                    lambda: self.server.client.push_data(collection, batch, "chunk", timeout=120)
+                )
+            except InDoubtError as error:
+                doubt = error
+                await asyncio.sleep(backoff(number + 1))
+                if await self._resolve(self._table(path)):
+                    self.sent_rows += len(batch)
+                    return
+            except APIError as error:
+                self.state.end_batch(path, 0, 0)
+                if error.status_code == 413 and len(batch) > 1:
+                    half = len(batch) // 2
+                    await self._push(path, collection, batch[:half])
+                    await self._push(path, collection, batch[half:])
+                    return
+                raise
+            else:
+                self.state.end_batch(path, len(batch), result.insertLen)
+                self.sent_rows += len(batch)
+                self.refused_rows += len(batch) - result.insertLen
+                return
+        assert doubt is not None
+        raise FastGPTError(f"tried {ATTEMPTS // 2} times: {doubt}") from doubt
+
+    async def _resolve(self, table: Unfinished) -> bool:
+        """Whether the rows that were on their way have come."""
+        came = await self._more_came(table)
+        sent = table.batch if came else 0
+        # How many of them the server took it told nobody: all, as it nearly always does.
+        self.state.end_batch(table.path, sent, sent, doubted=True)
+        return came
+
+    async def _more_came(self, table: Unfinished) -> bool:
+        """Whether a table has more rows at the server than are known to be there.
+
+        Rows that are trained and rows that wait are counted apart, not at the same moment, and newer servers count a
+        row that waits in both. So it is decided only by what can be read in one way: more rows are trained than were
+        known; nothing waits any more; or both together are no more than were known, in two looks.
+        """
+        name = table.path.rpartition("/")[2]
+        before, looks = None, 0
+        while True:
+            rows = [row for row in await self.server.like(name, table.parent) if row.id == table.collection]
+            if not rows:
+                self.state.give_up(table.path)
+                raise FastGPTError("its collection is gone from the server")
+            done, waiting = rows[0].dataAmount or 0, rows[0].trainingAmount or 0
+            failed = await self._failed_rows(table.collection) if waiting and rows[0].hasError else 0
+            active = rows[0].activeTrainingAmount
+            active = waiting - failed if active is None else active
+            if done > table.stored:
+                return True
+            if (done, waiting) == before:
+                if active <= 0:
+                    return done + failed > table.stored
+                if done + waiting <= table.stored:
+                    return False
+            before = done, waiting
+            looks += 1
+            await asyncio.sleep(min(_PAUSE * looks, 5.0))
+
+    async def _failed_rows(self, collectionId: str) -> int:
+        """How many rows wait for ever, and are not counted otherwise."""
+
+        async def count() -> int:
+            found = self.server.client.iter_training_errors(collectionId)
+            return sum([1 async for row in found if not row.dataId])
+
+        return await self.server.again(count)
+
+    # --- removing
+
+    async def remove(self) -> None:
+        """Remove what is to go, and what is replaced once its successor is trained."""
+        total, done, failed = self.state.count_leftovers(), 0, 0
+        for waiting in (False, True):
+            after = ""
+            while batch := self.state.leftovers(waiting=waiting, after=after):
+                after = batch[-1].collection
+                untrained = await self._untrained([each.successor or "" for each in batch]) if waiting else {}
+                ready = [each for each in batch if each.successor not in untrained]
+                await self._remove_all(ready)
+                for each in batch:
+                    reason = untrained.get(each.successor or "")
+                    if reason is not None:
+                        reason = f"the new version is not trained, the old one stays: {reason}"
+                        self.state.fail(each.path, reason)
+                        failed += 1
+                    done += 1
+                    self._tell("remove", done, total, failed, each.path, reason)
+
+    async def _remove_all(self, leftovers: Iterable[Leftover]) -> None:
+        waiting = iter(leftovers)
+
+        async def work() -> None:
+            for each in waiting:
+                await self.server.delete(each.collection)
+                self.state.removed(each)
+
+        await together(work for _ in range(self.server.limit.most))
+
+    async def _untrained(self, ids: list[str]) -> dict[str, str]:
+        """Wait for the training of these; those that were not trained, and why."""
+        # Once nothing moves any more, one look at each of the others is enough.
+        timeout = 0.0 if self._stuck else None
+        server = self.server
+        report = await server.again(
+            lambda: wait_trained(server.client, server.datasetId, ids, timeout=timeout, on_progress=self._on_progress)
+        )
+        self._stuck = self._stuck or report.state == "stuck"
+        reasons = {each.collectionId: f"still {each.step}" for each in report.unfinished}
+        return {**reasons, **{each.collectionId: each.error or "it failed" for each in report.failures}}
+
+
+async def together(work: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    """Do these at the same time; the first that fails ends all, and is raised."""
+    tasks = [asyncio.ensure_future(each()) for each in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _attempt(entry: Entry, settings: str, parent: str | None) -> Attempt:
+    return Attempt(
+        token=new_token(),
+        path=entry.path,
+        kind=entry.kind,
+        parent=parent,
+        size=entry.size,
+        mtime=entry.mtime,
+        hash=entry.hash,
+        settings=settings,
+    )
+
+
+def _fits(collection: Collection, attempt: Attempt) -> bool:
+    """Whether a collection may be of this size, where the server tells the size of its file."""
+    file = collection.file or {}
+    size = file.get("contentLength", file.get("length"))
+    return attempt.kind == "link" or not isinstance(size, int) or size == attempt.size

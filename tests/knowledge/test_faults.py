@@ -1,0 +1,213 @@
+"""What networks and servers do wrong while a folder is put in: nothing is lost, and nothing there twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from fastgpt_client import APIConnectionError, AsyncDatasetClient, AuthenticationError
+from fastgpt_client.knowledge import AsyncKnowledgeBase, Progress, SyncReport, apply
+from fastgpt_client.local import LocalServer
+
+from .bad_network import Proxy
+from .torture import KEY, check, write_table
+
+CREATE, PUSH, EMPTY = "/collection/create/localFile", "/data/pushData", "/collection/create"
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[LocalServer]:
+    with LocalServer(api_keys=[KEY], training_delay=0.01) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(backend: LocalServer) -> Iterator[Proxy]:
+    proxy = Proxy(backend.base_url)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "backoff", lambda attempt: 0.05)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    (folder / "deep" / "down").mkdir(parents=True)
+    for number in range(12):
+        (folder / ("deep/down" if number % 2 else ".") / f"it's {number}.md").write_text(f"text {number}")
+    write_table(random.Random(1), folder / "faq.csv", 650)
+    return folder
+
+
+def sync(proxy: Proxy, folder: Path, timeout: float = 30.0) -> SyncReport:
+    async def main() -> SyncReport:
+        async with AsyncDatasetClient(KEY, proxy.base_url, timeout=timeout) as client:
+            return await AsyncKnowledgeBase(client, folder.parent.name, create=True).sync(folder)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("fault", ["reset", "lost", "late", "half", "500", "429", "503"])
+@pytest.mark.parametrize("path", [CREATE, EMPTY, PUSH])
+def test_a_fault_in_what_must_not_be_done_twice(
+    backend: LocalServer, proxy: Proxy, folder: Path, path: str, fault: str
+) -> None:
+    proxy.faults = lambda at, count: fault if at == path and count in (0, 2) else None
+    report = sync(proxy, folder)
+    assert report.ok, report.failures
+    check(backend.base_url, folder.parent.name, folder)
+    proxy.clear()
+    assert sync(proxy, folder).plan.empty
+    assert proxy.writes() == 0
+
+
+def test_faults_everywhere(backend: LocalServer, proxy: Proxy, folder: Path) -> None:
+    rng = random.Random(7)
+    kinds = ["reset", "lost", "late", "half", "500", "503", "429"]
+    proxy.retry_after = "0.05"
+    sync(proxy, folder)
+    (folder / "faq.csv").unlink()
+    write_table(rng, folder / "more.csv", 450)
+    for path in sorted(folder.rglob("*.md"))[:6]:
+        path.write_text(f"again {path.name}")
+    (folder / "it's 10.md").rename(folder / "deep" / "moved.md")
+    proxy.faults = lambda at, count: rng.choice(kinds) if "/collection" in at and rng.random() < 0.25 else None
+    for _ in range(10):
+        report = sync(proxy, folder)
+        if report.ok and report.plan.empty:
+            break
+    proxy.faults = lambda at, count: None
+    sync(proxy, folder)
+    check(backend.base_url, folder.parent.name, folder)
+
+
+def test_an_answer_that_does_not_come(backend: LocalServer, proxy: Proxy, folder: Path) -> None:
+    proxy.faults = lambda at, count: "stall" if at == "/collection/listV2" and count == 0 else None
+    assert sync(proxy, folder, timeout=0.5).ok
+    check(backend.base_url, folder.parent.name, folder)
+
+
+def test_what_is_too_large_goes_in_smaller_pieces(backend: LocalServer, proxy: Proxy, folder: Path) -> None:
+    proxy.faults = lambda at, count: "413" if at == PUSH and count == 0 else None
+    report = sync(proxy, folder)
+    assert report.ok
+    assert report.rows == 650
+    assert proxy.done[PUSH] == 5
+    check(backend.base_url, folder.parent.name, folder)
+
+
+def test_retry_after_is_waited_for(proxy: Proxy, folder: Path) -> None:
+    proxy.retry_after = "1"
+    proxy.faults = lambda at, count: "429" if at == CREATE and count == 3 else None
+    assert sync(proxy, folder).ok
+    at = [when for when, path in proxy.told if path == CREATE]
+    assert max(later - sooner for sooner, later in pairwise(at)) >= 0.9
+
+
+def test_a_file_that_never_goes_in(backend: LocalServer, proxy: Proxy, folder: Path) -> None:
+    for path in folder.rglob("*.*"):
+        path.unlink()
+    (folder / "a.md").write_text("a")
+    proxy.faults = lambda at, count: "500" if at == CREATE else None
+    report = sync(proxy, folder)
+    assert [failure.path for failure in report.failures] == ["a.md"]
+    assert "tried 3 times" in report.failures[0].reason
+    proxy.faults = lambda at, count: None
+    assert sync(proxy, folder).ok
+    check(backend.base_url, folder.parent.name, folder)
+
+
+def test_rows_that_never_go_in(backend: LocalServer, proxy: Proxy, folder: Path) -> None:
+    proxy.faults = lambda at, count: "reset" if at == PUSH and count > 0 else None
+    report = sync(proxy, folder)
+    assert [failure.path for failure in report.failures] == ["faq.csv"]
+    proxy.faults = lambda at, count: None
+    proxy.clear()
+    assert sync(proxy, folder).ok
+    assert proxy.counts[PUSH] == 3  # the first was there
+    check(backend.base_url, folder.parent.name, folder)
+
+
+def test_nobody_answers(proxy: Proxy, folder: Path) -> None:
+    proxy.close()
+    with pytest.raises(APIConnectionError):
+        sync(proxy, folder)
+
+
+def test_a_key_that_is_refused_ends_all(backend: LocalServer, proxy: Proxy, folder: Path) -> None:
+    events: list[Progress] = []
+
+    async def main() -> None:
+        async with AsyncDatasetClient(KEY, backend.base_url) as good:
+            id_ = await AsyncKnowledgeBase(good, folder.parent.name, create=True).id()
+        async with AsyncDatasetClient("fastgpt-wrong", proxy.base_url) as client:
+            base = AsyncKnowledgeBase(client, id_)
+            base._id = id_
+            await base.push(folder, on_progress=events.append)
+
+    with pytest.raises(AuthenticationError):
+        asyncio.run(main())
+    assert not [event for event in events if event.phase == "upload"]
+
+
+def test_watch_goes_on_when_nobody_answers(backend: LocalServer, proxy: Proxy, folder: Path) -> None:
+    events: list[Progress] = []
+    reports: list[SyncReport] = []
+
+    async def main() -> None:
+        async with AsyncDatasetClient(KEY, proxy.base_url) as client:
+            base = AsyncKnowledgeBase(client, folder.parent.name, create=True)
+            await base.id()
+            proxy.faults = lambda at, count: "reset" if not events else None
+            await base.sync(
+                folder,
+                watch=0.05,
+                on_progress=lambda event: events.append(event) if event.phase == "watch" else None,
+                on_report=reports.append,
+            )
+
+    async def until() -> None:
+        task = asyncio.ensure_future(main())
+        for number in range(600):
+            await asyncio.sleep(0.05)
+            if len(reports) == 1 and number:
+                (folder / "late.md").write_text("late")
+            if len(reports) == 2:
+                break
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(until())
+    assert [event.error is not None for event in events] == [True]
+    assert [report.plan.add for report in reports] == [13, 1]
+    check(backend.base_url, folder.parent.name, folder)
+
+
+def test_what_comes_after_the_run_goes_with_the_next(
+    backend: LocalServer, proxy: Proxy, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "_LATE", 0.0)
+    proxy.late = 1.5
+    (folder / "faq.csv").unlink()
+    proxy.faults = lambda at, count: "late" if at == CREATE and count == 11 else None
+    assert sync(proxy, folder).ok
+    for thread in proxy._later:
+        thread.join()
+    with pytest.raises(AssertionError, match="is there twice"):
+        check(backend.base_url, folder.parent.name, folder)
+    assert sync(proxy, folder).plan.empty
+    check(backend.base_url, folder.parent.name, folder)
+    monkeypatch.setattr(apply, "_TOO_LATE", 0.0)
+    sync(proxy, folder)
+    proxy.clear()
+    sync(proxy, folder)
+    assert sum(proxy.counts.values()) <= 1

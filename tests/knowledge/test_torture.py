@@ -1,0 +1,15 @@
+"""Runs and servers that are killed at random moments; ``torture.py`` does many more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .torture import torture
+
+
+def test_runs_are_killed(tmp_path: Path) -> None:
+    assert torture(tmp_path, kills=12, files=80, seed=11)["kills"] == 12
+
+
+def test_servers_are_killed(tmp_path: Path) -> None:
+    assert torture(tmp_path, server_kills=5, files=60, seed=12)["server kills"] == 5

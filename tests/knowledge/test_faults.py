@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fastgpt_client import APIConnectionError, AsyncDatasetClient, AuthenticationError
-from fastgpt_client.knowledge import AsyncKnowledgeBase, Progress, SyncReport, apply
+from fastgpt_client import APIConnectionError, AsyncDatasetClient, AuthenticationError, DatasetClient, FastGPTError
+from fastgpt_client.knowledge import AsyncKnowledgeBase, Progress, StateError, SyncReport, apply, calls
+from fastgpt_client.knowledge.state import Doubted, State
 from fastgpt_client.local import LocalServer
+from fastgpt_client.models.collections import Collection
 
 from .bad_network import Proxy
 from .torture import KEY, check, write_table
@@ -35,7 +39,8 @@ def proxy(backend: LocalServer) -> Iterator[Proxy]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply, "backoff", lambda attempt: 0.05)
+    for module in (apply, calls):
+        monkeypatch.setattr(module, "backoff", lambda attempt: 0.05)
 
 
 @pytest.fixture
@@ -211,3 +216,150 @@ def test_what_comes_after_the_run_goes_with_the_next(
     proxy.clear()
     sync(proxy, folder)
     assert sum(proxy.counts.values()) <= 1
+
+
+@pytest.mark.parametrize("step", ["settle", "end_batch", "finish", "removed", "move_file", "drop_folder"])
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_disk_that_is_full(
+    backend: LocalServer, proxy: Proxy, folder: Path, monkeypatch: pytest.MonkeyPatch, step: str, at: int
+) -> None:
+    """What was done at the server and could not be written down is found there by the next run."""
+    sync(proxy, folder)
+    (folder / "faq.csv").unlink()
+    write_table(random.Random(2), folder / "more.csv", 650)
+    for number in (0, 2, 4):
+        (folder / f"it's {number}.md").write_text(f"changed {number}")
+    (folder / "deep" / "new").mkdir()
+    (folder / "deep" / "new" / "x.md").write_text("x")
+    for path in (folder / "deep" / "down").iterdir():
+        path.rename(folder / path.name)
+    counts, whole = [0], getattr(State, step)
+
+    def full(self: State, *args: Any, **options: Any) -> Any:
+        counts[0] += 1
+        if counts[0] > at:
+            raise sqlite3.OperationalError("database or disk is full")
+        return whole(self, *args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(State, step, full)
+        if step in ("finish", "drop_folder") and at:
+            sync(proxy, folder)  # there are not so many
+        else:
+            with pytest.raises(StateError, match="full"):
+                sync(proxy, folder)
+    proxy.clear()
+    assert sync(proxy, folder).ok
+    check(backend.base_url, folder.parent.name, folder)
+    assert proxy.counts[PUSH] <= 4
+
+
+def test_a_server_that_keeps_no_marks(
+    backend: LocalServer, proxy: Proxy, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "marker_of", lambda collection: None)
+    (folder / "faq.csv").unlink()
+    proxy.faults = lambda at, count: "lost" if at == CREATE and count % 3 == 0 else None
+    assert sync(proxy, folder).ok
+    check(backend.base_url, folder.parent.name, folder)
+    proxy.clear()
+    (folder / "it's 0.md").write_text("of another size")
+    proxy.faults = lambda at, count: "lost" if at == CREATE and count == 0 else None
+    assert sync(proxy, folder).ok  # neither the old one, nor anything of another size, is taken for the new
+    check(backend.base_url, folder.parent.name, folder)
+
+
+def test_rows_that_come_late(backend: LocalServer, proxy: Proxy, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "_LATE", 1.5)
+    proxy.late = 1.2
+    proxy.faults = lambda at, count: "late" if at == PUSH and count == 2 else None
+    assert sync(proxy, folder).ok
+    assert proxy.done[PUSH] == 4 + 1 + 4  # the third came twice, so all came again
+    check(backend.base_url, folder.parent.name, folder)
+
+
+def test_rows_that_come_after_the_run(
+    backend: LocalServer, proxy: Proxy, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "_LATE", 0.0)
+    proxy.late = 2.5
+    proxy.faults = lambda at, count: "late" if at == PUSH and count == 2 else None
+    assert sync(proxy, folder).ok
+    for thread in proxy._later:
+        thread.join()
+    with pytest.raises(AssertionError):
+        check(backend.base_url, folder.parent.name, folder)
+    assert sync(proxy, folder).plan.change == 1
+    check(backend.base_url, folder.parent.name, folder)
+    monkeypatch.setattr(apply, "_TOO_LATE", 0.0)
+    sync(proxy, folder)
+    proxy.clear()
+    sync(proxy, folder)
+    assert sum(proxy.counts.values()) <= 1
+
+
+def test_a_table_that_somebody_deleted_half_way(backend: LocalServer, proxy: Proxy, folder: Path) -> None:
+    proxy.faults = lambda at, count: "reset" if at == PUSH and count > 0 else None
+    assert not sync(proxy, folder).ok
+    with sqlite3.connect(folder / ".fastgpt-kb" / "state.db") as db:
+        db.execute("UPDATE unfinished SET batch = 200")  # as if it had been killed
+        [(collection,)] = db.execute("SELECT collection FROM unfinished").fetchall()
+    db.close()
+    with DatasetClient(KEY, backend.base_url) as client:
+        client.delete_collection(collection)
+    proxy.faults = lambda at, count: None
+    assert sync(proxy, folder).ok
+    check(backend.base_url, folder.parent.name, folder)
+
+
+def test_a_table_that_changes_half_way(backend: LocalServer, proxy: Proxy, folder: Path) -> None:
+    proxy.faults = lambda at, count: "reset" if at == PUSH and count > 0 else None
+    assert not sync(proxy, folder).ok
+    write_table(random.Random(3), folder / "faq.csv", 30)
+    assert not sync(proxy, folder).ok
+    proxy.faults = lambda at, count: None
+    (folder / "faq.csv").rename(folder / "other.csv")
+    assert sync(proxy, folder).ok
+    check(backend.base_url, folder.parent.name, folder)
+
+
+@pytest.mark.parametrize(
+    ("looks", "came"),
+    [
+        ([(200, 0, 0), (200, 0, 0)], False),
+        ([(120, 80, 80), (120, 80, 80)], False),
+        ([(120, 81, 81), (121, 79, 79), (122, 78, 78), (122, 78, 78)], False),  # one row seen in both places
+        ([(120, 280, 280), (120, 280, 280)], True),
+        ([(201, 0, 0)], True),
+        ([(200, 200, 200), (200, 200, 200), (200, 150, 150), (200, 0, 0), (200, 0, 0)], False),  # in both places always
+        ([(200, 200, 200), (200, 200, 200), (201, 199, 199)], True),
+    ],
+)
+def test_whether_rows_came(
+    looks: list[tuple[int, int, int]], came: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counting:
+        async def like(self, name: str, parent: str | None) -> list[Collection]:
+            done, waiting, active = looks.pop(0)
+            return [Collection(_id="t", dataAmount=done, trainingAmount=waiting, activeTrainingAmount=active)]
+
+    monkeypatch.setattr(apply, "_PAUSE", 0.0)
+    applier = apply.Applier(Counting(), State(":memory:"), tmp_path, "docs")  # type: ignore[arg-type]
+    table = Doubted(path="q.csv", collection="t", parent=None, stored=200, since=0.0)
+    assert asyncio.run(applier._more_came(table)) is came
+    assert looks == []
+    applier.state.close()
+
+
+def test_rows_that_do_not_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck:
+        async def like(self, name: str, parent: str | None) -> list[Collection]:
+            return [Collection(_id="t", dataAmount=200, trainingAmount=200)]
+
+    monkeypatch.setattr(apply, "_PAUSE", 0.01)
+    monkeypatch.setattr(apply, "STUCK_AFTER", 0.1)
+    applier = apply.Applier(Stuck(), State(":memory:"), tmp_path, "docs")  # type: ignore[arg-type]
+    table = Doubted(path="q.csv", collection="t", parent=None, stored=200, since=0.0)
+    with pytest.raises(FastGPTError, match="does not move"):
+        asyncio.run(applier._more_came(table))
+    applier.state.close()

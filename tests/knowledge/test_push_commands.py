@@ -112,7 +112,7 @@ def test_ctrl_c_leaves_a_state_that_goes_on(folder: Path) -> None:
                 )
                 if stopped:
                     before = proxy.counts["/collection/create/localFile"]
-                    while proxy.counts["/collection/create/localFile"] < before + 10:
+                    while proxy.counts["/collection/create/localFile"] < before + 10 and process.poll() is None:
                         time.sleep(0.01)
                     process.send_signal(signal.SIGINT)
                 out, error = process.communicate(timeout=60)

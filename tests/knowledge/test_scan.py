@@ -82,3 +82,21 @@ def test_what_has_not_changed_is_not_read(tmp_path: Path, monkeypatch: pytest.Mo
 def test_order_and_many(tmp_path: Path) -> None:
     make(tmp_path, *(f"{number // 50}/{number}.md" for number in range(300)))
     assert list(entries(tmp_path, threads=3)) == list(iter_paths(tmp_path))
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "a.md", "in/b.md", "out/c.md")
+    whole = os.scandir
+
+    def refuse(path: str) -> object:
+        if path.endswith("in/"):
+            raise PermissionError(13, "Permission denied")
+        if path.endswith("out/"):
+            raise FileNotFoundError(2, "No such file")  # it went away meanwhile
+        return whole(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ArgumentError, match="in/ cannot be read: Permission denied"):
+        list(iter_paths(tmp_path))
+    make(tmp_path, ".gitignore", text="in/")
+    assert list(iter_paths(tmp_path)) == ["a.md"]

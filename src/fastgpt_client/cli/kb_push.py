@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,6 +33,16 @@ State = Annotated[
     typer.Option(metavar="FILE", help="Where it is kept what is done. Default: .fastgpt-kb/state.db in the folder."),
 ]
 Concurrency = Annotated[int, typer.Option(min=1, help="At most so many requests at once.")]
+
+
+class Engine(StrEnum):
+    """Who sends."""
+
+    local = "local"
+    ray = "ray"
+
+
+WithEngine = Annotated[Engine, typer.Option(help="ray lets the workers of a Ray cluster send.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Only what failed the last time.")]
 Rebuild = Annotated[bool, typer.Option("--rebuild", help="Find out anew from the server what is there.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -49,6 +60,7 @@ def push(
     chunk: Chunk = None,
     state: State = None,
     concurrency: Concurrency = 16,
+    engine: WithEngine = Engine.local,
     retry_failed: RetryFailed = False,
     rebuild: Rebuild = False,
     base_url: BaseUrl = None,
@@ -63,7 +75,7 @@ def push(
     """
 
     async def work(base: AsyncKnowledgeBase, on_progress: OnProgress) -> SyncReport:
-        options = _options(into, exclude, chunk, state, concurrency, retry_failed, rebuild, on_progress)
+        options = _options(into, exclude, chunk, state, concurrency, engine, retry_failed, rebuild, on_progress)
         return await base.push(*(paths or ()), urls=url or (), sitemap=sitemap, **options)
 
     raise typer.Exit(_carry_out(work, kb, create, base_url, api_key, as_json))
@@ -84,6 +96,7 @@ def sync(
     chunk: Chunk = None,
     state: State = None,
     concurrency: Concurrency = 16,
+    engine: WithEngine = Engine.local,
     retry_failed: RetryFailed = False,
     rebuild: Rebuild = False,
     base_url: BaseUrl = None,
@@ -111,7 +124,7 @@ def sync(
         return kb_tools.confirmed(f"Remove {counts.remove} of {kb}?", yes=False)
 
     async def work(base: AsyncKnowledgeBase, on_progress: OnProgress) -> SyncReport:
-        options = _options(into, exclude, chunk, state, concurrency, retry_failed, rebuild, on_progress)
+        options = _options(into, exclude, chunk, state, concurrency, engine, retry_failed, rebuild, on_progress)
         options["confirm"] = confirm
         return await base.sync(
             path,
@@ -131,6 +144,7 @@ def _options(
     chunk: list[str] | None,
     state: Path | None,
     concurrency: int,
+    engine: Engine,
     retry_failed: bool,
     rebuild: bool,
     on_progress: OnProgress,
@@ -140,6 +154,7 @@ def _options(
         "exclude": exclude or (),
         "chunks": dict(map(_setting, chunk or ())),
         "concurrency": concurrency,
+        "engine": engine.value,
         "retry_failed": retry_failed,
         "rebuild": rebuild,
         "on_progress": on_progress,

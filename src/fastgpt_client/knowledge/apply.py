@@ -9,15 +9,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec.structs import replace
 
-from .._response import Response
 from ..api.data import MAX_ROWS
-from ..clients import AsyncDatasetClient
 from ..errors import (
     APIConnectionError,
     APIError,
@@ -26,112 +23,25 @@ from ..errors import (
     NotFoundError,
     PermissionDeniedError,
     QuotaError,
-    RateLimitError,
-    ServerError,
     UnexpectedResponseError,
 )
-from ..models._base import Page
 from ..models.collections import Collection
 from ..models.data import DataInput
-from .limits import AdaptiveLimit, backoff, passing
-from .marker import Marker, marker_of, new_token
+from .calls import ATTEMPTS, PATIENCE, InDoubtError, Server
+from .limits import backoff
+from .marker import Marker, new_token
 from .plan import Step
 from .progress import OnProgress, Progress
 from .rows import batches, count_rows, read_rows
 from .scan import Entry
-from .state import Attempt, Leftover, State, Unfinished
-from .waiting import wait_trained
+from .state import Attempt, Doubted, Leftover, State, Unfinished
+from .waiting import STUCK_AFTER, wait_trained
 
-T = TypeVar("T")
-
-ATTEMPTS = 7  # with the waits in between about half a minute
 _SLOWEST = 250_000  # bytes a second that an upload must make
 _PAUSE = 0.25
 _LATE, _TOO_LATE = 2.0, 600.0  # seconds after which what was in doubt has come, or will not come any more
-_PAGE = 30
 _FATAL = (AuthenticationError, PermissionDeniedError, QuotaError)
 """What would come of every further step as well."""
-_DOUBTFUL = (ServerError, UnexpectedResponseError)
-
-
-class InDoubtError(FastGPTError):
-    """Whether it was done is not known."""
-
-
-class Server:
-    """The calls to a knowledge base, as many at once as it takes, and tried again where that is safe."""
-
-    def __init__(self, client: AsyncDatasetClient, datasetId: str, limit: AdaptiveLimit) -> None:
-        self.client = client.with_options(max_retries=0)
-        self.datasetId = datasetId
-        self.limit = limit
-
-    async def again(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Something that may be repeated."""
-        for attempt in range(ATTEMPTS):
-            try:
-                return await self.limit.run(call)
-            except FastGPTError as error:
-                if not passing(error) or attempt == ATTEMPTS - 1:
-                    raise
-            await asyncio.sleep(backoff(attempt))
-        raise AssertionError("unreachable")  # pragma: no cover
-
-    async def once(self, call: Callable[[], Awaitable[Response[T]]]) -> T:
-        """Something that must not be done twice; it is repeated only when it certainly was not done.
-
-        Raises:
-            InDoubtError: It may have been done.
-        """
-        for attempt in range(ATTEMPTS):
-            try:
-                return (await self.limit.run(call)).data
-            except (RateLimitError, APIConnectionError) as error:
-                if isinstance(error, APIConnectionError) and not error.certainly_unsent:
-                    raise InDoubtError(str(error)) from error
-                if attempt == ATTEMPTS - 1:
-                    raise
-            except _DOUBTFUL as error:
-                raise InDoubtError(str(error)) from error
-            await asyncio.sleep(backoff(attempt))
-        raise AssertionError("unreachable")  # pragma: no cover
-
-    async def named(self, name: str, parent: str | None) -> list[Collection]:
-        """The collections and folders of a name in a folder."""
-        return [row for row in await self.like(name, parent) if row.name == name]
-
-    async def like(self, name: str, parent: str | None) -> list[Collection]:
-        """The collections and folders in a folder with this in their names."""
-        # Servers search without apostrophes, and some in all folders.
-        part = max(name.split("'"), key=len)
-        return [row for row in await self.rows(parent, part) if row.parentId == parent]
-
-    async def rows(self, parent: str | None, search: str | None = None) -> list[Collection]:
-        """All collections and folders in a folder."""
-        found: dict[str, Collection] = {}
-        offset = 0
-        while True:
-            page = (await self.again(partial(self._page, parent, search, offset))).data
-            found |= {row.id: row for row in page.list}
-            offset += len(page.list)
-            if not page.list or offset >= page.total:
-                return list(found.values())
-
-    def _page(self, parent: str | None, search: str | None, offset: int) -> Awaitable[Response[Page[Collection]]]:
-        return self.client.list_collections(self.datasetId, parent, search, offset, _PAGE)
-
-    async def marker(self, collectionId: str) -> tuple[Collection, Marker | None] | None:
-        """A collection with its marker; none when it is gone."""
-        try:
-            found = (await self.again(lambda: self.client.get_collection(collectionId))).data
-        except NotFoundError:
-            return None
-        return found, marker_of(found)
-
-    async def delete(self, collectionId: str) -> None:
-        """Remove a collection, if it is there."""
-        with suppress(NotFoundError):
-            await self.again(lambda: self.client.delete_collection(collectionId))
 
 
 class Applier:
@@ -158,7 +68,7 @@ class Applier:
         self.state = state
         self.sent_rows = 0
         self.refused_rows = 0
-        self._folder = folder
+        self._folder = folder.absolute()
         self.source = source
         self.into = into.strip("/")
         self._settings: Mapping[str, Any] = settings or {}
@@ -210,10 +120,7 @@ class Applier:
     # --- one step
 
     async def _put(self, path: str) -> None:
-        found = self.state.scanned(path)
-        if found is None:
-            return
-        entry, settings = found
+        entry, settings = self.state.scanned(path)
         parent = await self._parent(path)
         if entry.kind == "rows":
             await self._put_table(entry, settings, parent)
@@ -222,10 +129,7 @@ class Applier:
         await self._create(attempt, self._link if entry.kind == "link" else self._file)
 
     async def _rename(self, step: Step) -> None:
-        collection = self.state.collection(step.origin or "")
-        if collection is None:
-            await self._put(step.path)
-            return
+        collection = self.state.collection(step.origin or "") or ""
         parent = await self._parent(step.path)
         name = step.path.rpartition("/")[2]
         to_top: Mapping[str, object] = {} if parent else {"parentId": None}
@@ -240,19 +144,13 @@ class Applier:
             self.state.move_file(step.origin or "", step.path)
 
     async def _file(self, attempt: Attempt, metadata: dict[str, object]) -> str:
-        file = self._folder / attempt.path
-        options = self._options(attempt)
-        made = await self.server.once(
-            lambda: self.server.client.create_file_collection(
-                self.server.datasetId,
-                file,
-                metadata=metadata,
-                extra_body={"collectionMetadata": metadata},
-                timeout=max(120.0, attempt.size / _SLOWEST),
-                **options,
-            )
-        )
-        return made.collectionId
+        options: dict[str, Any] = {
+            **self._options(attempt),
+            "metadata": metadata,
+            "extra_body": {"collectionMetadata": metadata},
+            "timeout": max(PATIENCE, attempt.size / _SLOWEST),
+        }
+        return await self.server.send_file(self._folder / attempt.path, options)
 
     async def _link(self, attempt: Attempt, metadata: dict[str, object]) -> str:
         options = self._options(attempt)
@@ -358,7 +256,7 @@ class Applier:
                 self.state.miss(attempt)
 
     async def look_again(self) -> None:
-        """What was in doubt may have come late, and then twice: remove that."""
+        """What was in doubt may have come late, and then twice: remove that. The next runs look too, for a while."""
         attempts = self.state.attempts(open_only=False)
         if attempts:
             await asyncio.sleep(max(0.0, max(attempt.begun for attempt in attempts) + _LATE - time.time()))
@@ -368,8 +266,18 @@ class Applier:
                     found = await self.server.marker(collection)
                     if found is not None and found[1] is not None:
                         await self.server.delete(collection)
-            if time.time() > attempt.begun + _TOO_LATE:  # otherwise the next run looks as well
+            if time.time() > attempt.begun + _TOO_LATE:
                 self.state.refuse(attempt)
+
+    async def count_again(self) -> None:
+        """Rows that were in doubt may have come late, and then twice: such a table is put in anew."""
+        for table in self.state.doubted():
+            if table.collection == self.state.collection(table.path):
+                with suppress(NotFoundError):
+                    if await self._more_came(table):
+                        self.state.spoil(table.path)
+            if time.time() > table.since + _TOO_LATE or not self.state.knows(table.collection):
+                self.state.trust(table)
 
     # --- folders
 
@@ -403,13 +311,11 @@ class Applier:
         for path, collection in self.state.empty_folders():
             if path == self.into or self.into.startswith(f"{path}/"):
                 continue
-            try:
-                used = bool(await self.server.rows(collection))
-            except NotFoundError:
-                used = False
-            if not used:
+            with suppress(NotFoundError):
+                if await self.server.rows(collection):
+                    continue
                 await self.server.delete(collection)
-                self.state.drop_folder(path)
+            self.state.drop_folder(path)
 
     # --- tables of questions
 
@@ -428,7 +334,11 @@ class Applier:
             await self._create(_attempt(entry, settings, parent), self._empty)
             table = self._table(entry.path)
         elif table.batch:
-            await self._resolve(table)
+            try:
+                await self._resolve(table)
+            except NotFoundError:  # somebody deleted it
+                self.state.give_up(entry.path)
+                return await self._fill(entry, settings, parent)
             table = self._table(entry.path)
         rows = read_rows(file)
         for _ in range(table.rows):
@@ -436,9 +346,11 @@ class Applier:
         for batch in batches(rows, MAX_ROWS):
             await self._push(entry.path, table.collection, batch)
         table = self._table(entry.path)
-        if table.doubted and await self._more_came(table):
-            self.state.give_up(entry.path)
-            return False
+        if table.doubted:
+            await asyncio.sleep(_LATE)
+            if await self._more_came(table):
+                self.state.give_up(entry.path)
+                return False
         name = entry.path.rpartition("/")[2]
         await self.server.again(lambda: self.server.client.update_collection(table.collection, name))
         self.state.finish(table)
@@ -455,9 +367,7 @@ class Applier:
         for number in range(ATTEMPTS // 2):
             self.state.begin_batch(path, len(batch))
             try:
-                result = await self.server.once(
-                    lambda: self.server.client.push_data(collection, batch, "chunk", timeout=120)
-                )
+                taken = await self.server.send_rows(collection, batch)
             except InDoubtError as error:
                 doubt = error
                 await asyncio.sleep(backoff(number + 1))
@@ -473,9 +383,9 @@ class Applier:
                     return
                 raise
             else:
-                self.state.end_batch(path, len(batch), result.insertLen)
+                self.state.end_batch(path, len(batch), taken)
                 self.sent_rows += len(batch)
-                self.refused_rows += len(batch) - result.insertLen
+                self.refused_rows += len(batch) - taken
                 return
         assert doubt is not None
         raise FastGPTError(f"tried {ATTEMPTS // 2} times: {doubt}") from doubt
@@ -488,34 +398,36 @@ class Applier:
         self.state.end_batch(table.path, sent, sent, doubted=True)
         return came
 
-    async def _more_came(self, table: Unfinished) -> bool:
+    async def _more_came(self, table: Unfinished | Doubted) -> bool:
         """Whether a table has more rows at the server than are known to be there.
 
         Rows that are trained and rows that wait are counted apart, not at the same moment, and newer servers count a
-        row that waits in both. So it is decided only by what can be read in one way: more rows are trained than were
-        known; nothing waits any more; or both together are no more than were known, in two looks.
+        row that waits in both. So it is decided only by what can be read in one way, in two looks: see docs/design.md.
         """
         name = table.path.rpartition("/")[2]
-        before, looks = None, 0
-        while True:
+        before, looks, moved = None, 0, time.monotonic()
+        while time.monotonic() < moved + STUCK_AFTER:
             rows = [row for row in await self.server.like(name, table.parent) if row.id == table.collection]
             if not rows:
-                self.state.give_up(table.path)
-                raise FastGPTError("its collection is gone from the server")
+                raise NotFoundError("its collection is gone from the server", 404)
             done, waiting = rows[0].dataAmount or 0, rows[0].trainingAmount or 0
             failed = await self._failed_rows(table.collection) if waiting and rows[0].hasError else 0
             active = rows[0].activeTrainingAmount
             active = waiting - failed if active is None else active
             if done > table.stored:
                 return True
-            if (done, waiting) == before:
-                if active <= 0:
-                    return done + failed > table.stored
-                if done + waiting <= table.stored:
-                    return False
+            if (done, waiting) != before:
+                moved = time.monotonic()
+            elif active <= 0:
+                return done + failed > table.stored
+            elif done + waiting <= table.stored:
+                return False
+            elif done < table.stored:  # not one that counts what waits in both
+                return True
             before = done, waiting
             looks += 1
             await asyncio.sleep(min(_PAUSE * looks, 5.0))
+        raise FastGPTError("whether rows came cannot be told while their training does not move")
 
     async def _failed_rows(self, collectionId: str) -> int:
         """How many rows wait for ever, and are not counted otherwise."""
@@ -542,7 +454,7 @@ class Applier:
                     reason = untrained.get(each.successor or "")
                     if reason is not None:
                         reason = f"the new version is not trained, the old one stays: {reason}"
-                        self.state.fail(each.path, reason)
+                        self.state.fail(each.path, reason, untrained=True)
                         failed += 1
                     done += 1
                     self._tell("remove", done, total, failed, each.path, reason)

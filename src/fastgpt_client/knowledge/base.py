@@ -7,15 +7,15 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from .._session import DEFAULT_BASE_URL
 from ..api.datasets import SearchMode
 from ..clients import AsyncDatasetClient
 from ..errors import APIConnectionError, ArgumentError
-from .apply import Server
 from .bases import ensure_base
 from .blocking import run_blocking
+from .calls import Server
 from .limits import MOST, AdaptiveLimit
 from .plan import Plan, Step
 from .progress import OnProgress, Progress
@@ -35,9 +35,9 @@ class KeepOptions(TypedDict, total=False):
     ``.gitignore``. ``chunks``: how texts are cut and indexed, ``{"chunkSize": 800}``, as of ``create_text_collection``;
     both come on top of what ``fastgpt-kb.toml`` in the folder says. ``state``: the file of the state, instead of
     ``.fastgpt-kb/state.db`` in the folder. ``retry_failed``: only what failed the last time. ``rebuild``: make the
-    state anew from the server. ``concurrency``: at most so many requests at once. ``confirm``: is shown the plan and
-    its steps, and says whether to go on. ``on_progress``: told of ``scan``, ``rebuild``, ``upload``, ``training``,
-    ``remove``.
+    state anew from the server. ``concurrency``: at most so many requests at once. ``engine``: ``ray`` lets the workers
+    of a Ray cluster send. ``confirm``: is shown the plan and its steps, and says whether to go on. ``on_progress``:
+    told of ``scan``, ``rebuild``, ``upload``, ``training``, ``remove``.
     """
 
     into: str
@@ -47,6 +47,7 @@ class KeepOptions(TypedDict, total=False):
     retry_failed: bool
     rebuild: bool
     concurrency: int
+    engine: Literal["local", "ray"]
     confirm: Callable[[Plan, Iterable[Step]], bool]
     on_progress: OnProgress
 
@@ -194,7 +195,12 @@ class AsyncKnowledgeBase:
         return await search_bases(self._client, [await self.id()], text, top=top, mode=mode)
 
     async def _server(self, options: KeepOptions) -> Server:
-        return Server(self._client, await self.id(), AdaptiveLimit(options.get("concurrency", MOST)))
+        most = options.get("concurrency", MOST)
+        if options.get("engine") == "ray":
+            from .ray_calls import RayServer
+
+            return RayServer(self._client, await self.id(), most)
+        return Server(self._client, await self.id(), AdaptiveLimit(most))
 
 
 class KnowledgeBase:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
-from .apply import Server
+from .calls import Server
 from .concurrency import in_order
 from .progress import OnProgress, Progress
 from .scan import Entry, Kind, hash_link

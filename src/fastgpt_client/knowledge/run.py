@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .apply import Applier, Server
+from .apply import Applier
+from .calls import Server
 from .plan import Plan, Step, iter_steps, make_plan
 from .progress import OnProgress, Progress
 from .rebuild import rebuild
@@ -99,7 +100,10 @@ async def run(server: Server, source: Source, wishes: Wishes) -> SyncReport:
     settings = load_settings(source.folder, wishes.exclude, wishes.chunks)
     into = wishes.into.strip("/")
     name = ("links of " if source.links else "") + settings.name + (f" in {into}" if into else "")
-    path = wishes.state or default_path(source.folder)
+    try:
+        path = wishes.state or default_path(source.folder)
+    except OSError as error:
+        raise StateError(f"no state can be kept in {source.folder}: {error.strerror}; name a file for it") from error
     try:
         with State(path) as state:
             state.choose(server.client.base_url, server.datasetId, name)
@@ -127,6 +131,7 @@ async def _run(
         state.learned()
     if not wishes.plan_only:
         await applier.resume()
+        await applier.count_again()
     whole = source.only is None and not source.links
     skipped, unread = await _scan(state, source, exclude, settings, wishes.on_progress)
     plan = make_plan(state, whole=whole, delete=wishes.delete, failed_only=wishes.failed_only)

@@ -105,10 +105,10 @@ def _walk(top: str, inside: str, specs: list[tuple[str, GitIgnoreSpec]]) -> Iter
     try:
         with os.scandir(os.path.join(top, inside)) as found:
             entries = sorted(found, key=lambda entry: entry.name)
-    except OSError:
-        if not inside:
-            raise
-        return  # it went away, or must not be read
+    except FileNotFoundError:  # it went away meanwhile
+        return
+    except OSError as error:  # what is in it must not seem to be gone
+        raise ArgumentError(f"the folder {os.path.join(top, inside)} cannot be read: {error.strerror}") from error
     names = {entry.name for entry in entries}
     for name in _IGNORE_FILES:
         if name in names:

@@ -53,12 +53,19 @@ CREATE TABLE IF NOT EXISTS unfinished (
     stored INTEGER NOT NULL DEFAULT 0, batch INTEGER NOT NULL DEFAULT 0, doubted INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (target, path)
 ) WITHOUT ROWID;
+-- Tables that are whole, and of which some batch was in doubt: it may come late, and then twice.
+CREATE TABLE IF NOT EXISTS doubted (
+    collection TEXT PRIMARY KEY, target INTEGER NOT NULL, path TEXT NOT NULL, parent TEXT, stored INTEGER NOT NULL,
+    since REAL NOT NULL
+) WITHOUT ROWID;
 -- Collections to remove; those with a successor not before that is trained.
 CREATE TABLE IF NOT EXISTS leftovers (
     collection TEXT PRIMARY KEY, target INTEGER NOT NULL, path TEXT NOT NULL, successor TEXT
 ) WITHOUT ROWID;
+-- untrained: it is there, and only what it replaces could not be removed.
 CREATE TABLE IF NOT EXISTS failures (
-    target INTEGER NOT NULL, path TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (target, path)
+    target INTEGER NOT NULL, path TEXT NOT NULL, reason TEXT NOT NULL, untrained INTEGER NOT NULL,
+    PRIMARY KEY (target, path)
 ) WITHOUT ROWID;
 -- What is in the folder now.
 CREATE TABLE IF NOT EXISTS scanned (
@@ -112,6 +119,16 @@ class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
     stored: int
     batch: int
     doubted: bool
+
+
+class Doubted(msgspec.Struct, frozen=True, kw_only=True):
+    """A table that may have more rows at the server than it should. ``since``: seconds of the epoch."""
+
+    path: str
+    collection: str
+    parent: str | None
+    stored: int
+    since: float
 
 
 class Leftover(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,7 +199,7 @@ class State:
         with self.db:
             self.db.execute("BEGIN")
             self.db.execute("UPDATE targets SET known = 0 WHERE id = ?", (self.target,))
-            for table in ("files", "folders", "unfinished", "failures", "leftovers", "attempts"):
+            for table in ("files", "folders", "unfinished", "doubted", "failures", "leftovers", "attempts"):
                 self.db.execute(f"DELETE FROM {table} WHERE target = ?", (self.target,))
 
     def learned(self) -> None:
@@ -331,7 +348,24 @@ class State:
         with self.db:
             self.db.execute("BEGIN")
             self.db.execute("DELETE FROM unfinished WHERE target = ? AND path = ?", (self.target, table.path))
+            if table.doubted:
+                values = (table.collection, self.target, table.path, table.parent, table.stored, time.time())
+                self.db.execute("INSERT OR REPLACE INTO doubted VALUES (?, ?, ?, ?, ?, ?)", values)
             self._put(entry, table.settings, table.collection)
+
+    def doubted(self) -> list[Doubted]:
+        """Tables to count once more."""
+        names = Doubted.__struct_fields__
+        rows = self.db.execute(f"SELECT {', '.join(names)} FROM doubted WHERE target = ?", (self.target,)).fetchall()
+        return [Doubted(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def trust(self, table: Doubted) -> None:
+        """Nothing comes late any more."""
+        self.db.execute("DELETE FROM doubted WHERE collection = ?", (table.collection,))
+
+    def spoil(self, path: str) -> None:
+        """What is on the server of a path is not what it should be."""
+        self.db.execute("UPDATE files SET hash = '' WHERE target = ? AND path = ?", (self.target, path))
 
     def give_up(self, path: str) -> None:
         """What is there of it is to go."""
@@ -391,7 +425,8 @@ class State:
         with self.db:
             self.db.execute("BEGIN")
             self.db.execute("DELETE FROM leftovers WHERE collection = ?", (leftover.collection,))
-            self._cured(leftover.path)
+            sql = "DELETE FROM failures WHERE target = ? AND path = ? AND untrained"
+            self.db.execute(sql, (self.target, leftover.path))
 
     def count_leftovers(self) -> int:
         """How many are to be removed."""
@@ -399,8 +434,10 @@ class State:
 
     # --- failures
 
-    def fail(self, path: str, reason: str) -> None:
-        self.db.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", (self.target, path, reason))
+    def fail(self, path: str, reason: str, *, untrained: bool = False) -> None:
+        """It could not be put in; or it is, and could not be trained."""
+        sql = f"INSERT OR {'IGNORE' if untrained else 'REPLACE'} INTO failures VALUES (?, ?, ?, ?)"
+        self.db.execute(sql, (self.target, path, reason, untrained))
 
     def _cured(self, path: str) -> None:
         self.db.execute("DELETE FROM failures WHERE target = ? AND path = ?", (self.target, path))
@@ -430,11 +467,11 @@ class State:
             FROM files WHERE target = ? AND path = ?"""
         self.db.execute(sql, (self.target, path))
 
-    def scanned(self, path: str) -> tuple[Entry, str] | None:
+    def scanned(self, path: str) -> tuple[Entry, str]:
         """What is under a path now, and the settings that it is to be put in with."""
         sql = "SELECT path, size, mtime, kind, hash, settings FROM scanned WHERE target = ? AND path = ?"
         row = self._one(sql, (self.target, path))
-        return (Entry(path=row[0], size=row[1], mtime=row[2], kind=row[3], hash=row[4]), row[5]) if row else None
+        return Entry(path=row[0], size=row[1], mtime=row[2], kind=row[3], hash=row[4]), row[5]
 
     def take_times(self) -> None:
         """Of what has not changed, take size and time, so that it need not be read the next time."""

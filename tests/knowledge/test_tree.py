@@ -30,13 +30,14 @@ def test_folders_and_counts_on_every_version(every_version: LocalServer) -> None
 
     ordered, as_they_come = running(every_version)(work)
     shown = [(row.path, row.state, row.chunks, row.waiting) for row in ordered]
+    waiting = int(every_version.settings.version != "4.16")  # before 4.15 failed ones are counted there too
     assert shown == [
         ("a", "training", 0, 1),
         ("b%2Fc%25", "folder", 0, 0),
         ("b%2Fc%25/inner", "folder", 0, 0),
-        ("b%2Fc%25/inner/one", "failed", 1, 0),
-        ("b%2Fc%25/inner/two", "failed", 1, 0),
-        ("b%2Fc%25/inner/two", "failed", 1, 0),
+        ("b%2Fc%25/inner/one", "failed", 1, waiting),
+        ("b%2Fc%25/inner/two", "failed", 1, waiting),
+        ("b%2Fc%25/inner/two", "failed", 1, waiting),
     ]
     assert ordered[-2].createTime <= ordered[-1].createTime
     assert ordered[1].name == "b/c%"

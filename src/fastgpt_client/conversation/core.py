@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 
 import msgspec
 
-from .._endpoint import Lender, as_steps, flow
+from .._endpoint import Lender, as_steps, flow, without_none
 from .._flow import Collect, Flow, Guard, Invoke, Sleep
 from .._io import MOMENT
 from .._response import ChatResponse
@@ -327,7 +327,7 @@ class Core(Lender[IO]):
 
     def _attach(self, field: FormField, files: list[File]) -> Flow[list[str]]:
         """The addresses of the files of a field."""
-        attachments.check(files, msgspec.to_builtins(field))
+        attachments.check(files, without_none(msgspec.to_builtins(field)))
         return [attachments.url_of(part) for part in (yield from self._parts(files))]
 
 

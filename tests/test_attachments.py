@@ -83,7 +83,7 @@ def test_inline(world: World, storing: Any, tmp_path: Path) -> None:
         for conversation in (client.conversation(upload="inline"), client.conversation(NO_HISTORY)):
             world(conversation.send("look", files=[Upload(PNG, "cat.png")]))
             assert parts(gate)[1]["image_url"]["url"] == "data:image/png;base64," + base64.b64encode(PNG).decode()
-        assert not gate.asked("/file/") and not gate.asked("resign")
+        assert gate.asked("/file/") == gate.asked("resign") == [], "nothing is uploaded"
         inline = client.conversation(upload="inline")
         with pytest.raises(ArgumentError, match=r"'a\.txt' is no picture: with upload=\"inline\""):
             world(inline.send("look", files=[Upload(b"x", "a.txt")]))

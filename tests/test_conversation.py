@@ -23,9 +23,7 @@ def test_several_turns(world: World, chat: Any) -> None:
 
 
 def test_streaming(world: World, chat: Any) -> None:
-    conversation = chat.conversation(
-        version="v2", customUid="ann", variables={"city": "Oslo"}, check_variables=False
-    )
+    conversation = chat.conversation(version="v2", customUid="ann", variables={"city": "Oslo"}, check_variables=False)
     if not world.asynchronous:
         with conversation.stream("Tell me") as response:
             assert "Tell me" in "".join(response.iter_answer())

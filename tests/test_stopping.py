@@ -15,7 +15,7 @@ from fastgpt_client.local import LocalServer
 
 from .conftest import KEY, World
 from .proxy import proxy
-from .wire import END, answer_frame, chunk, http, sse_head, wire
+from .wire import answer_frame, chunk, http, sse_head, wire
 
 RULES = {
     "rules": [
@@ -182,4 +182,3 @@ def test_ctrl_c_stops_the_run(running: Any) -> None:
             conversation.send("long")
         time.sleep(0.2)
         assert client.get_chat_init(chatId=conversation.chatId).data.chatGenerateStatus != 0
-    assert END

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
-logger = logging.getLogger("fastgpt_client")
+logger: logging.Logger = logging.getLogger("fastgpt_client")
 
 Content: TypeAlias = str | Sequence[Mapping[str, object]]
 """A text, or a list of content parts (``{"type": "text", …}``, ``{"type": "image_url", …}``, …)."""

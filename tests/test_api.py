@@ -355,6 +355,9 @@ def test_no_answer_is_too_odd(name: str, schema: dict[str, Any], drawn: st.DataO
         return
     response = read(name, 200, json.dumps({"code": 200, "statusText": "", "message": "", "data": payload}).encode())
     assert not isinstance(response, APIError), response
+    if name == "resume_chat":
+        assert isinstance(response.reply().text, str)
+        return
     use(response.data)
 
 
@@ -451,6 +454,9 @@ def test_what_real_servers_answered(recording: dict[str, Any]) -> None:
     result = read(name, recording["status"], recording["body"].encode(), recording["type"])
     wire = json.loads(recording["body"]) if recording["body"][:1] == "{" else {}
     if recording["status"] == 200:
+        if name == "resume_chat":  # its records become a reply
+            assert result.reply().text == wire["data"]["records"]["list"][-1]["value"][0]["text"]["content"]
+            return
         lost: set[str] = set()
         if "/collection/list" in recording["path"] and "data" in wire["data"]:  # the shape of before 4.8.19
             wire["data"] = {"list": wire["data"]["data"], "total": wire["data"]["total"]}

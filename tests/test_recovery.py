@@ -7,10 +7,14 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fastgpt_client import (
+    AnswerEvent,
     APIConnectionError,
     APITimeoutError,
+    ChatClient,
     FastGPTError,
     Reply,
     ServerError,
@@ -24,11 +28,13 @@ from fastgpt_client.local import LocalServer
 
 from .conftest import KEY, World
 from .proxy import TIMED_OUT, UNREACHABLE, proxy
+from .wire import END, answer_frame, chunk, http, sse_head, wire
 
 STORY = "Once upon a time there was a tomato. It grew, and it was red, and somebody ate it. The end."
 RULES = {
     "rules": [
         {"match": "story", "reply": STORY, "reasoning": "Which one?", "piece_size": 5, "delay": 0.004},
+        {"match": "saga", "reply": STORY, "reasoning": "Which one?", "piece_size": 5, "delay": 0.05},
         {"match": "slow", "reply": "done", "wait": 1.2},
         {"match": "endless", "reply": "x" * 400, "piece_size": 1, "delay": 0.05},
         {"match": "bad", "error": "the model is gone"},
@@ -60,7 +66,7 @@ def newest() -> Any:
 
 
 def client(world: World, url: str, **options: Any) -> Any:
-    return world.make("ChatClient", KEY, url, app_id="app", max_retries=0, **options)
+    return world.make("ChatClient", KEY, url, app_id="app", retry_delay=0.05, **options)
 
 
 def test_an_answer_that_a_gateway_did_not_wait_for(
@@ -144,8 +150,8 @@ def test_not_asked_to_recover(world: World, newest: Any) -> None:
         with pytest.raises(StreamError) as caught:
             world(conversation.send("a story"))
         assert STORY.startswith(caught.value.partial.text)
+        slow = client(world, newest.base_url, timeout=Timeout(total=0.3)).conversation(version="v2")
         with pytest.raises(StreamTimeoutError):
-            slow = client(world, newest.base_url, timeout=Timeout(total=0.3)).conversation(version="v2")
             world(slow.send("endless"))  # the caller's own limit: nothing to recover
 
 
@@ -190,10 +196,11 @@ def events_until_it_breaks(world: World, conversation: Any, question: str) -> li
     seen: list[Any] = []
     response = world(conversation.stream(question)) if not world.asynchronous else world(_open(conversation, question))
     iterator = world.open(response, "events")
-    with pytest.raises(StreamError):
+    try:
         while True:
             seen.append(world.take(iterator))
-    return seen
+    except StreamError:
+        return seen
 
 
 async def _open(conversation: Any, question: str) -> Any:
@@ -215,38 +222,24 @@ def _says(event: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def whole(newest: Any) -> list[Any]:
-    from fastgpt_client import ChatClient
-
     with (
         ChatClient(KEY, newest.base_url, app_id="app") as chat,
-        chat.conversation(version="v2").stream("a story") as it,
+        chat.conversation(version="v2").stream("a saga") as it,
     ):
         return told(list(it))
 
 
-@pytest.mark.parametrize("bytes_", range(600, 2600, 250))
+@pytest.mark.parametrize("bytes_", [600, 1000, 1700, 2500])
 def test_a_stream_goes_on_where_it_broke(world: World, newest: Any, whole: list[Any], bytes_: int) -> None:
     with proxy(newest.base_url) as gate:
         conversation = client(world, gate.url).conversation(version="v2")
         gate.cut = bytes_
-        before = events_until_it_breaks(world, conversation, "a story")
+        before = events_until_it_breaks(world, conversation, "a saga")
         response = world(conversation.resume())
         after = world.run(response, "events")
         assert told(before) + told(after) == whole, "no event is lost or doubled"
         assert world.run(response, "reply").text == STORY
         assert conversation.chatId == world.run(response, "reply").chatId
-
-
-def test_a_stream_that_breaks_twice(world: World, newest: Any, whole: list[Any]) -> None:
-    with proxy(newest.base_url) as gate:
-        conversation = client(world, gate.url).conversation(version="v2")
-        gate.cut = 700
-        seen = events_until_it_breaks(world, conversation, "a story")
-        response = world(conversation.resume())
-        iterator = world.open(response, "events")
-        seen += [world.take(iterator) for _ in range(3)]
-        world(iterator.aclose() if world.asynchronous else iterator.close())
-    assert seen
 
 
 def test_resume_when_the_run_is_over(world: World, versioned: Any) -> None:
@@ -284,3 +277,87 @@ def test_the_endpoint_itself(world: World, newest: Any) -> None:
     world(conversation.send("a story"))
     reply = world.run(world(chat.resume_chat(conversation.chatId)), "reply")
     assert (reply.text, reply.reasoning) == (STORY, "Which one?")
+
+
+# Any cut at all -------------------------------------------------------------------------------------------------------
+
+
+STREAM = [
+    b'event: flowNodeStatus\ndata: {"status":"running","name":"AI"}\n\n',
+    answer_frame(""),
+    *(b"event: answer\n" + answer_frame(piece) for piece in ("<thi", "nk>Hm</think>", "Hel", "lo ", "wörld 😀")),
+    b'event: toolCall\ndata: {"tool":{"id":"1","toolName":"T"}}\n\n',
+    b'event: flowNodeResponse\ndata: {"id":"n","moduleName":"AI","moduleType":"chatNode"}\n\n',
+    b"event: answer\n" + answer_frame(None, "stop"),
+    b"event: answer\ndata: [DONE]\n\n",
+]
+GENERATING = http(
+    b'{"code":200,"data":{"chatGenerateStatus":0}}', headers={"content-type": "application/json", "connection": "close"}
+)
+PHASES = (b"event: resumePhase\ndata: catchup\n\n", b"event: resumePhase\ndata: live\n\n")
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_no_event_is_lost_or_doubled_wherever_a_stream_is_cut(data: st.DataObject) -> None:
+    body = b"".join(STREAM)
+    cuts = data.draw(st.lists(st.integers(1, len(body) - 20), min_size=1, max_size=2))
+    read = data.draw(st.integers(0, 12))  # events that are looked at before the first cut shows
+    replayed = PHASES[0] + b"".join(STREAM[:4]) + answer_frame("") + PHASES[1] + b"".join(STREAM[4:])
+    resumed = [[GENERATING, "close"], *([sse_head(), chunk(replayed[: cut + 80]), "close"] for cut in cuts[1:])]
+    scripts: list[Any] = [[sse_head(), chunk(body[: cuts[0]]), "close"], *resumed]
+    if len(cuts) > 1:
+        scripts.append([GENERATING, "close"])
+    scripts.append([sse_head(), chunk(replayed), END])
+    seen: list[Any] = []
+    with wire(*scripts) as server, ChatClient(KEY, server.url, max_retries=0) as client:
+        conversation = client.conversation(version="v2", check_variables=False, stop_on_close=False)
+        response = conversation.stream("x")
+        for _ in range(len(cuts)):
+            try:
+                for number, event in enumerate(response.events()):
+                    seen.append(event)
+                    if number == read:
+                        break
+                else:
+                    raise AssertionError("it was not cut")
+            except StreamError:
+                pass
+            response = conversation.resume()
+        seen += response.events()
+        reply = response.reply()
+    assert (reply.text, reply.reasoning, len(reply.tools)) == ("Hello wörld 😀", "Hm", 1)
+    assert "".join(event.text for event in seen if isinstance(event, AnswerEvent)) == reply.text
+    assert "".join(event.reasoning for event in seen if isinstance(event, AnswerEvent)) == "Hm"
+    names = [event.event for event in seen if not isinstance(event, AnswerEvent) and "resume" not in event.event]
+    assert names == ["flowNodeStatus", "toolCall", "flowNodeResponse"]
+
+
+def test_a_run_that_ends_while_it_is_resumed(world: World) -> None:
+    record = b'{"obj":"AI","dataId":"d","value":[{"text":{"content":"Hello"}}],"durationSeconds":2}'
+    over = (
+        b'event: resumeCompleted\ndata: {"chatGenerateStatus":1,"records":{"list":[%s]}}\n\ndata: [DONE]\n\n' % record
+    )
+    for list_, text, rest in ((over, "Hello", "lo"), (over.replace(record, b""), "", "")):
+        scripts: list[Any] = [
+            [sse_head(), chunk(answer_frame("Hel")), "close"],
+            [GENERATING, "close"],
+            [sse_head(), chunk(b'event: resumeUnavailable\ndata: {"reason":"memoryPressure"}\n\n' + list_), END],
+        ]
+        with wire(*scripts) as server:
+            conversation = client(world, server.url).conversation(version="v2", check_variables=False)
+            response = world(_open(conversation, "x")) if world.asynchronous else conversation.stream("x")
+            with pytest.raises(StreamError):
+                world.run(response, "reply")
+            resumed = world(conversation.resume())
+            assert "".join(world.run(resumed, "iter_answer")) == rest
+            assert world.run(resumed, "reply").text == text
+
+
+def test_a_server_that_cannot_repeat(world: World) -> None:
+    """It is generating, and knows no resume: the end is waited for."""
+    page = http(b"<html></html>", 404, {"connection": "close"})
+    with wire([GENERATING], [page], [GENERATING]) as server:
+        conversation = client(world, server.url).conversation("known", recover=0.2)
+        with pytest.raises(FastGPTError, match="nothing to resume"):
+            world(conversation.resume())

@@ -73,7 +73,7 @@ def test_help_shows_the_docstring() -> None:
 def test_every_public_endpoint_is_documented() -> None:
     for sync, _ in PAIRS:
         for name in endpoints(sync):
-            if name in ("close", "conversation", "with_options"):
+            if name in ("close", "conversation", "conversation_for", "with_options"):
                 continue
             text = inspect.getdoc(getattr(sync, name)) or ""
             assert "FastGPT: ``" in text, f"{name} does not say which endpoint it calls"

@@ -603,13 +603,15 @@ class EventStream:
     """Bytes in, events out, and the reply as their sum. Knows when a stream has ended as it should."""
 
     __slots__ = (
-        "_ready", "_redact", "_seen", "_splitter", "_to_skip", "builder", "closed", "done", "failure", "over", "told"
+        "_ready", "_redact", "_seen", "_skipped", "_splitter", "_to_skip",
+        "builder", "closed", "done", "failure", "over", "told",
     )  # fmt: skip
 
     def __init__(self, chatId: str = "", dataId: str = "", redact: Callable[[str], str] = str) -> None:
         self.builder = ReplyBuilder(chatId, dataId)
         self._seen = 0  # events, without heartbeats
-        self._to_skip = 0  # so many of them an earlier stream of this run has told
+        self._skipped = 0  # so many of them an earlier stream of this run has told
+        self._to_skip = 0  # of which so many are to come
         self.told = ("", "")  # the thinking and text that it told
         self.done = False  # [DONE] was seen; old servers send the nodes after it
         self.over = False  # read to the end
@@ -686,7 +688,10 @@ class EventStream:
 
     def follow(self, earlier: EventStream) -> None:
         """Go on where another stream of this run broke off."""
-        self._to_skip, self.told = earlier._seen, earlier.builder.told
+        # One that followed another itself may not have come as far as that did.
+        further = earlier._seen >= earlier._skipped
+        self.told = earlier.builder.told if further else earlier.told
+        self._to_skip = self._skipped = max(earlier._seen, earlier._skipped)
         self._ready = iter(list(_until_failure(earlier._ready)))  # decoded there, and not told
 
     def _stored(self, completed: ResumeCompletedEvent) -> Iterator[StreamEvent]:

@@ -167,9 +167,9 @@ class ChatApi(HistoryApi[IO]):
         The server repeats what it kept (after ``resumePhase`` ``catchup``) and goes on with what comes (``live``). It
         keeps something only of v2 streams that were asked for with the header ``x-fastgpt-stream-resume: 1``, as
         conversations do; else the stream tells the stored records when the run is over. A run that is over is
-        answered with its records.
+        answered with its records; that is recorded, the rest is read from FastGPT's source.
 
-        FastGPT: ``GET /api/core/chat/resume`` (4.15+, inferred; read from the source, recorded for a run that is over).
+        FastGPT: ``GET /api/core/chat/resume`` (4.15+).
 
         Args:
             chatId: The conversation.
@@ -189,7 +189,7 @@ class ChatApi(HistoryApi[IO]):
             params=without_none(self._chat(appId, chatId, options)),
             idempotent=True,
             stream=True,
-            options={**options, "extra_headers": headers},
+            options=cast("Options", {**options, "extra_headers": headers}),
         )
 
     @endpoint

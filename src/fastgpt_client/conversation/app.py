@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .attachments import File
     from .interactive import Attach
 
-logger = logging.getLogger("fastgpt_client")
+logger: logging.Logger = logging.getLogger("fastgpt_client")
 
 KEPT_SECONDS = 300.0
 _SYSTEM = frozenset(("userId", "appId", "chatId", "responseChatItemId", "histories", "cTime", "files"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 
 import msgspec
 
-from .._endpoint import Lender, as_steps, flow
+from .._endpoint import Lender, as_steps, flow, without_none
 from .._flow import Collect, Flow, Guard, Invoke, Sleep
 from .._io import MOMENT
 from .._response import ChatResponse
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
 
-logger = logging.getLogger("fastgpt_client")
+logger: logging.Logger = logging.getLogger("fastgpt_client")
 
 Content: TypeAlias = str | Sequence[Mapping[str, object]]
 """A text, or a list of content parts (``{"type": "text", …}``, ``{"type": "image_url", …}``, …)."""
@@ -74,7 +74,7 @@ class Core(Lender[IO]):
         self._io = chat._io  # pyright: ignore[reportPrivateUsage]
         self._aside: Callable[[Flow[None]], object] = chat._io.aside  # pyright: ignore[reportPrivateUsage]
         self._session: Session = chat._session  # pyright: ignore[reportPrivateUsage]
-        self._client = chat
+        self._client: ChatApi[Any] = chat
         self._chat: ChatApi[FlowIO] = as_steps(chat)
         self._upload: UploadMode = upload
         self._stop_on_close = stop_on_close
@@ -137,15 +137,16 @@ class Core(Lender[IO]):
                 given = yield from checked_variables(config.variables, given, self._attach, whole=self._new)
         if files:
             attachments.check(files, (yield from self._config()).files)
-            text = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            content = [*text, *(yield from self._parts(files))]
+            parts = yield from self._parts(files)
+            said: Content = [{"type": "text", "text": content}] if isinstance(content, str) else content
+            content = [*said, *parts]  # type: ignore[has-type]  # mypy loses it over the yield
         return (yield from self._open(content, given))
 
     def _reply_to_question(self, value: Answer) -> Flow[ChatResponse]:
         asked = self.interactive
         if asked is None and self._last is None and not self._new:
             asked = yield from self._open_question()
-        text = yield from answer_text(asked, value, self._attach)
+        text: str = yield from answer_text(asked, value, self._attach)
         return (yield from self._open(text, self.variables, answering=True))
 
     def _open_question(self) -> Flow[Interactive | None]:
@@ -172,12 +173,16 @@ class Core(Lender[IO]):
 
     def _opening(self, content: Content | None, variables: Mapping[str, object], dataId: str) -> Flow[ChatResponse]:
         """Start the run; a chat that is still busy with a stream that was left here gets a little time."""
-        before = [{"role": "system", "content": self._before}] if self._before else []
+        messages: list[dict[str, object]] = []
+        if self._before:
+            messages.append({"role": "system", "content": self._before})
+        if content is not None:
+            messages.append({"role": "user", "content": content})
         while True:
             try:
                 return (
                     yield from self._chat.create_chat_completion(
-                        None if content is None else [*before, {"role": "user", "content": content}],
+                        None if content is None else messages,
                         stream=True,
                         chatId=self.chatId,
                         detail=True,
@@ -331,7 +336,7 @@ class Core(Lender[IO]):
 
     def _attach(self, field: FormField, files: list[File]) -> Flow[list[str]]:
         """The addresses of the files of a field."""
-        attachments.check(files, msgspec.to_builtins(field))
+        attachments.check(files, without_none(msgspec.to_builtins(field)))
         return [attachments.url_of(part) for part in (yield from self._parts(files))]
 
 

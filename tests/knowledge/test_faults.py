@@ -41,6 +41,8 @@ def proxy(backend: LocalServer) -> Iterator[Proxy]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (apply, calls):
         monkeypatch.setattr(module, "backoff", lambda attempt: 0.05)
+    monkeypatch.setattr(apply, "_LATE", 0.7)
+    monkeypatch.setattr(apply, "_PAUSE", 0.1)
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
 
 def sync(proxy: Proxy, folder: Path, timeout: float = 30.0) -> SyncReport:
     async def main() -> SyncReport:
-        async with AsyncDatasetClient(KEY, proxy.base_url, timeout=timeout) as client:
+        async with AsyncDatasetClient(KEY, proxy.base_url, timeout=timeout, retry_delay=0.05) as client:
             return await AsyncKnowledgeBase(client, folder.parent.name, create=True).sync(folder)
 
     return asyncio.run(main())
@@ -282,7 +284,7 @@ def test_rows_that_come_after_the_run(
     backend: LocalServer, proxy: Proxy, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apply, "_LATE", 0.0)
-    proxy.late = 2.5
+    proxy.late = 2.0
     proxy.faults = lambda at, count: "late" if at == PUSH and count == 2 else None
     assert sync(proxy, folder).ok
     for thread in proxy._later:

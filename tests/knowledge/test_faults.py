@@ -265,6 +265,19 @@ def test_a_server_that_keeps_no_marks(
     assert sync(proxy, folder).ok
     check(backend.base_url, folder.parent.name, folder)
     proxy.clear()
+    with DatasetClient(KEY, backend.base_url) as client:
+        [dataset] = [each for each in client.list_datasets().data if each.name == folder.parent.name]
+        mine = client.create_file_collection(dataset.id, b"mine", filename="mine.md").data.collectionId
+        client.update_collection(mine, createTime="2020-01-01T00:00:00.000Z")
+    (folder / "mine.md").write_text("ours")  # of the name, place and size of somebody's, and newer
+    proxy.faults = lambda at, count: "reset" if at == CREATE and count == 0 else None
+    assert sync(proxy, folder).ok
+    with DatasetClient(KEY, backend.base_url) as client:
+        rows = [row for row in client.iter_collections(dataset.id) if row.name == "mine.md"]
+        assert len(rows) == 2
+        client.delete_collection(mine)
+    check(backend.base_url, folder.parent.name, folder)
+    proxy.clear()
     (folder / "it's 0.md").write_text("of another size")
     proxy.faults = lambda at, count: "lost" if at == CREATE and count == 0 else None
     assert sync(proxy, folder).ok  # neither the old one, nor anything of another size, is taken for the new

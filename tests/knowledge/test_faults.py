@@ -41,6 +41,8 @@ def proxy(backend: LocalServer) -> Iterator[Proxy]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (apply, calls):
         monkeypatch.setattr(module, "backoff", lambda attempt: 0.05)
+    monkeypatch.setattr(apply, "_LATE", 0.7)
+    monkeypatch.setattr(apply, "_PAUSE", 0.1)
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
 
 def sync(proxy: Proxy, folder: Path, timeout: float = 30.0) -> SyncReport:
     async def main() -> SyncReport:
-        async with AsyncDatasetClient(KEY, proxy.base_url, timeout=timeout) as client:
+        async with AsyncDatasetClient(KEY, proxy.base_url, timeout=timeout, retry_delay=0.05) as client:
             return await AsyncKnowledgeBase(client, folder.parent.name, create=True).sync(folder)
 
     return asyncio.run(main())
@@ -263,6 +265,19 @@ def test_a_server_that_keeps_no_marks(
     assert sync(proxy, folder).ok
     check(backend.base_url, folder.parent.name, folder)
     proxy.clear()
+    with DatasetClient(KEY, backend.base_url) as client:
+        [dataset] = [each for each in client.list_datasets().data if each.name == folder.parent.name]
+        mine = client.create_file_collection(dataset.id, b"mine", filename="mine.md").data.collectionId
+        client.update_collection(mine, createTime="2020-01-01T00:00:00.000Z")
+    (folder / "mine.md").write_text("ours")  # of the name, place and size of somebody's, and newer
+    proxy.faults = lambda at, count: "reset" if at == CREATE and count == 0 else None
+    assert sync(proxy, folder).ok
+    with DatasetClient(KEY, backend.base_url) as client:
+        rows = [row for row in client.iter_collections(dataset.id) if row.name == "mine.md"]
+        assert len(rows) == 2
+        client.delete_collection(mine)
+    check(backend.base_url, folder.parent.name, folder)
+    proxy.clear()
     (folder / "it's 0.md").write_text("of another size")
     proxy.faults = lambda at, count: "lost" if at == CREATE and count == 0 else None
     assert sync(proxy, folder).ok  # neither the old one, nor anything of another size, is taken for the new
@@ -282,7 +297,7 @@ def test_rows_that_come_after_the_run(
     backend: LocalServer, proxy: Proxy, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apply, "_LATE", 0.0)
-    proxy.late = 2.5
+    proxy.late = 2.0
     proxy.faults = lambda at, count: "late" if at == PUSH and count == 2 else None
     assert sync(proxy, folder).ok
     for thread in proxy._later:

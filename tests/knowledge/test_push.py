@@ -420,3 +420,17 @@ def test_a_base_is_waited_for_and_searched(tmp_path: Path) -> None:
         assert base.push(tmp_path).ok
         assert base.wait(timeout=20).state == "trained"
         assert [found.sourceName for found in base.search("days off", top=1)] == ["a.md"]
+
+
+@pytest.mark.parametrize("version", ["4.11", "4.14"])
+def test_older_servers(world: World, folder: Path, version: str) -> None:
+    rng = random.Random(6)
+    make_folder(rng, folder, 20)
+    with LocalServer(api_keys=[KEY], training_delay=0.01, version=version) as server:
+        base = Keeper(world, server.base_url, "B")
+        assert base.push(folder).ok
+        change_folder(rng, folder)
+        assert base.sync(folder).ok
+        check(server.base_url, "B", folder)
+        shutil.rmtree(folder / ".fastgpt-kb")
+        assert base.sync(folder).plan.empty

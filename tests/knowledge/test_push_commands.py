@@ -96,12 +96,12 @@ def test_failures(kb: Kb, folder: Path) -> None:
 
 def test_ctrl_c_leaves_a_state_that_goes_on(folder: Path) -> None:
     rng = random.Random(3)
-    for number in range(60):
+    for number in range(40):
         torture.write_file(rng, folder / f"{number}.md")
     torture.write_table(rng, folder / "faq.csv", 900)
     (folder / "picture.png").unlink()
     with LocalServer(api_keys=[torture.KEY], training_delay=0.01) as server:
-        proxy = Proxy(server.base_url, lambda path, count: time.sleep(0.05))
+        proxy = Proxy(server.base_url, lambda path, count: time.sleep(0.02))
         try:
             command = [sys.executable, "-m", "fastgpt_client", "kb", "sync", str(folder), "--kb", "B", "--create"]
             flags = ["--base-url", proxy.base_url, "--api-key", torture.KEY, "--yes"]

@@ -104,7 +104,7 @@ class DatasetApi(Api[IO]):
         Example:
             >>> client.create_dataset_folder("Products")
         """
-        arguments = {"parentId": parentId, "name": needed("name", name), "intro": intro}
+        arguments = {"parentId": parentId, "name": needed("name", name), "intro": intro or ""}
         return self._call("POST", "/core/dataset/folder/create", NoneType, arguments, options)
 
     @endpoint

@@ -54,7 +54,8 @@ def fitting(what: str, field: FormField, value: object) -> object:
     try:
         return check(field, value)
     except UnfitError as error:
-        raise ArgumentError(f"{what} {field.key!r}: {value!r} {error}") from None
+        shown = "the password" if field.type == "password" else repr(value)
+        raise ArgumentError(f"{what} {field.key!r}: {shown} {error}") from None
 
 
 def _text(field: FormField, value: object) -> str:

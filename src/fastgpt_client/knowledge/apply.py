@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from .waiting import STUCK_AFTER, wait_trained
 _SLOWEST = 250_000  # bytes a second that an upload must make
 _PAUSE = 0.25
 _LATE, _TOO_LATE = 2.0, 600.0  # seconds after which what was in doubt has come, or will not come any more
+_CLOCKS = 300.0  # seconds by which the clocks here and there may differ
 _FATAL = (AuthenticationError, PermissionDeniedError, QuotaError)
 """What would come of every further step as well."""
 
@@ -66,11 +68,11 @@ class Applier:
     ) -> None:
         self.server = server
         self.state = state
-        self.sent_rows = 0
-        self.refused_rows = 0
+        self.sent_rows: int = 0
+        self.refused_rows: int = 0
         self._folder = folder.absolute()
         self.source = source
-        self.into = into.strip("/")
+        self.into: str = into.strip("/")
         self._settings: Mapping[str, Any] = settings or {}
         self._on_progress = on_progress
         self._folder_locks: dict[str, asyncio.Lock] = {}
@@ -191,7 +193,7 @@ class Applier:
                     self.state.settle(attempt, found[0], doubted=True)
                     return found[0]
                 self.state.miss(attempt)
-                attempt = replace(attempt, token=new_token())
+                attempt = replace(attempt, token=new_token(), begun=time.time())
             except (FastGPTError, OSError):
                 self.state.refuse(attempt)
                 raise
@@ -222,8 +224,8 @@ class Applier:
     async def find(self, attempt: Attempt) -> list[str]:
         """What an attempt has made, as far as the server shows it: it has its marker.
 
-        A server that does not keep markers (of links none does) is believed by name, place and size, if nothing else
-        accounts for what it has.
+        A server that does not keep markers (of links none does) is believed by name, place, size and time, if nothing
+        else accounts for what it has.
         """
         if attempt.kind == "link":
             # It may be called by the page's title.
@@ -507,7 +509,10 @@ def _attempt(entry: Entry, settings: str, parent: str | None) -> Attempt:
 
 
 def _fits(collection: Collection, attempt: Attempt) -> bool:
-    """Whether a collection may be of this size, where the server tells the size of its file."""
+    """Whether a collection may be what an attempt made: not older, and of this size, where the server tells that."""
+    with suppress(ValueError):
+        if datetime.fromisoformat(collection.createTime or "").timestamp() < attempt.begun - _CLOCKS:
+            return False
     file = collection.file or {}
     size = file.get("contentLength", file.get("length"))
     return attempt.kind == "link" or not isinstance(size, int) or size == attempt.size

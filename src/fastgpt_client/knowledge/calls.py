@@ -41,7 +41,7 @@ class Server:
     """The calls to a knowledge base; ``limit`` says how many at once."""
 
     def __init__(self, client: AsyncDatasetClient, datasetId: str, limit: AdaptiveLimit) -> None:
-        self.client = client.with_options(max_retries=0)
+        self.client: AsyncDatasetClient = client.with_options(max_retries=0)
         self.datasetId = datasetId
         self.limit = limit
 

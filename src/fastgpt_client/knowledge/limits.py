@@ -33,8 +33,8 @@ class AdaptiveLimit:
     """
 
     def __init__(self, most: int = MOST, first: int = FIRST) -> None:
-        self.most = max(most, 1)
-        self.width = float(min(max(first, 1), self.most))
+        self.most: int = max(most, 1)
+        self.width: float = float(min(max(first, 1), self.most))
         self._busy = 0
         self._halved_at = float("-inf")
         self._paused_until = float("-inf")

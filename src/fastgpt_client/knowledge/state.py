@@ -84,7 +84,8 @@ class StateError(FastGPTError):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is made, or is in doubt. ``parent``: the id of its folder at the server."""
+    """Something that is made, or is in doubt. ``parent``: the id of its folder at the server. ``begun``: seconds of the
+    epoch."""
 
     token: str
     path: str
@@ -94,7 +95,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     mtime: int = 0
     hash: str = ""
     settings: str = ""
-    begun: float = 0.0
+    begun: float = msgspec.field(default_factory=time.time)
     outcome: Literal["open", "found", "absent"] = "open"
     collection: str | None = None
 
@@ -271,7 +272,7 @@ class State:
         """It is about to be made."""
         columns = "token, target, path, kind, parent, size, mtime, hash, settings, begun"
         place = (attempt.token, self.target, attempt.path, attempt.kind, attempt.parent)
-        content = (attempt.size, attempt.mtime, attempt.hash, attempt.settings, time.time())
+        content = (attempt.size, attempt.mtime, attempt.hash, attempt.settings, attempt.begun)
         sql = f"INSERT INTO attempts ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         self.db.execute(sql, (*place, *content))
 

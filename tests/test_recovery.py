@@ -229,7 +229,7 @@ def whole(newest: Any) -> list[Any]:
         return told(list(it))
 
 
-@pytest.mark.parametrize("bytes_", (600, 1000, 1700, 2500))
+@pytest.mark.parametrize("bytes_", [600, 1000, 1700, 2500])
 def test_a_stream_goes_on_where_it_broke(world: World, newest: Any, whole: list[Any], bytes_: int) -> None:
     with proxy(newest.base_url) as gate:
         conversation = client(world, gate.url).conversation(version="v2")

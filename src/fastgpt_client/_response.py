@@ -603,7 +603,8 @@ class EventStream:
     """Bytes in, events out, and the reply as their sum. Knows when a stream has ended as it should."""
 
     __slots__ = (
-        "_ready", "_redact", "_seen", "_skipped", "_splitter", "_to_skip", "builder", "closed", "done", "failure", "over", "told"
+        "_ready", "_redact", "_seen", "_skipped", "_splitter", "_to_skip",
+        "builder", "closed", "done", "failure", "over", "told",
     )  # fmt: skip
 
     def __init__(self, chatId: str = "", dataId: str = "", redact: Callable[[str], str] = str) -> None:

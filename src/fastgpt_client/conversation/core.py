@@ -74,7 +74,7 @@ class Core(Lender[IO]):
         self._io = chat._io  # pyright: ignore[reportPrivateUsage]
         self._aside: Callable[[Flow[None]], object] = chat._io.aside  # pyright: ignore[reportPrivateUsage]
         self._session: Session = chat._session  # pyright: ignore[reportPrivateUsage]
-        self._client = chat
+        self._client: ChatApi[IO] = chat
         self._chat: ChatApi[FlowIO] = as_steps(chat)
         self._upload: UploadMode = upload
         self._stop_on_close = stop_on_close
@@ -137,8 +137,8 @@ class Core(Lender[IO]):
                 given = yield from checked_variables(config.variables, given, self._attach, whole=self._new)
         if files:
             attachments.check(files, (yield from self._config()).files)
-            text = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            content = [*text, *(yield from self._parts(files))]
+            said: Content = [{"type": "text", "text": content}] if isinstance(content, str) else content
+            content = [*said, *(yield from self._parts(files))]
         return (yield from self._open(content, given))
 
     def _reply_to_question(self, value: Answer) -> Flow[ChatResponse]:
@@ -172,7 +172,7 @@ class Core(Lender[IO]):
 
     def _opening(self, content: Content | None, variables: Mapping[str, object], dataId: str) -> Flow[ChatResponse]:
         """Start the run; a chat that is still busy with a stream that was left here gets a little time."""
-        before = [{"role": "system", "content": self._before}] if self._before else []
+        before: list[Mapping[str, object]] = [{"role": "system", "content": self._before}] if self._before else []
         while True:
             try:
                 return (
@@ -250,7 +250,8 @@ class Core(Lender[IO]):
         if not found.whole:
             message = "the connection broke, and with it the run: the answer is not whole"
             raise StreamError(message, response.partial(), error)
-        logger.warning("the answer in chat %s was read from its history: %s", self.chatId, str(error or "resumed").partition("\n")[0])
+        why = str(error or "resumed").partition("\n")[0]
+        logger.warning("the answer in chat %s was read from its history: %s", self.chatId, why)
         return response
 
     # What is known between turns --------------------------------------------------------------------------------------

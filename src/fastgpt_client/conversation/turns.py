@@ -235,7 +235,9 @@ class Turns(Core[IO]):
         """What was said so far, for a fork."""
         found: list[ChatRecord] = []
         while True:
-            page = (yield from self._chat.get_chat_records(self.appId, self.chatId, len(found), 50)).data
+            page: Page[ChatRecord] = (
+                yield from self._chat.get_chat_records(self.appId, self.chatId, len(found), 50)
+            ).data
             found = [*page.list, *found]
             if not page.list or len(found) >= page.total:
                 break

@@ -134,7 +134,8 @@ class Core(Lender[IO]):
         if self._check_variables:
             config = yield from self._config()
             if config.known:
-                given = yield from checked_variables(config.variables, given, self._attach, whole=self._new)
+                whole = self._new or self.chatId == NO_HISTORY
+                given = yield from checked_variables(config.variables, given, self._attach, whole=whole)
         if files:
             attachments.check(files, (yield from self._config()).files)
             said: Content = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -142,6 +143,7 @@ class Core(Lender[IO]):
         return (yield from self._open(content, given))
 
     def _reply_to_question(self, value: Answer) -> Flow[ChatResponse]:
+        self._learn()
         asked = self.interactive
         if asked is None and self._last is None and not self._new:
             asked = yield from self._open_question()
@@ -157,7 +159,6 @@ class Core(Lender[IO]):
     def _open(
         self, content: Content | None, variables: Mapping[str, object], *, answering: bool = False
     ) -> Flow[ChatResponse]:
-        self._learn()
         made = new_chat_id()
         if not answering:
             self._dataId, self._question = made, (content, variables)
@@ -206,6 +207,8 @@ class Core(Lender[IO]):
 
     def _stopping(self) -> Flow[None]:
         """Stop the run on the server, where it can be stopped (4.14.5+)."""
+        if self.chatId == NO_HISTORY:
+            return  # all that leave no trace have this id: it would be anybody's run
         try:
             yield from self._chat.stop_chat(self.chatId, self.appId, timeout=MOMENT, max_retries=0)
         except FastGPTError as error:
@@ -285,6 +288,7 @@ class Core(Lender[IO]):
             "version": self.version,
             "dataId": self._dataId,
             "interactive": asked.raw if asked else None,
+            "answering": self._answering,
             "before": self._before,
             "new": self._new,
         }
@@ -309,6 +313,7 @@ class Core(Lender[IO]):
         self.customUid = state.get("customUid") or self.customUid
         self.version = state.get("version") or self.version
         self._dataId = str(state.get("dataId") or "")
+        self._answering = bool(state.get("answering"))
         self._before = str(state.get("before") or "")
         self._new = bool(state.get("new"))
         raw = state.get("interactive")

@@ -72,10 +72,11 @@ class Proxy:
                 while piece := server.recv(1 << 16):
                     if broken.page is not None:
                         piece, broken.left = broken.page, len(broken.page)
-                    client.sendall(piece if broken.left is None else piece[: broken.left])
-                    if broken.left is not None:
-                        broken.left -= len(piece)
-                        if broken.left <= 0:
+                    left = broken.left  # looked at before the client gets the piece, and asks for more
+                    client.sendall(piece if left is None else piece[:left])
+                    if left is not None:
+                        broken.left = left - len(piece)
+                        if left <= len(piece):
                             client.shutdown(socket.SHUT_RDWR)
                             while server.recv(1 << 16):
                                 pass

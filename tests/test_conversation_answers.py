@@ -215,6 +215,8 @@ def test_the_others(world: World, asking: Any) -> None:
     for name, value in (("plan", "A"), ("pay", ""), ("tool", "a")):
         talk = conversation(world, asking, name)
         assert world(talk.send("go")).interactive is not None
+        with pytest.raises(ArgumentError, match="asked for a text"):
+            world(talk.answer({"a": 1}))
         assert world(talk.answer(value)).interactive is None
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgpt_client import (
+    NO_HISTORY,
     AnswerEvent,
     APIConnectionError,
     APITimeoutError,
@@ -352,6 +353,63 @@ def test_a_run_that_ends_while_it_is_resumed(world: World) -> None:
             resumed = world(conversation.resume())
             assert "".join(world.run(resumed, "iter_answer")) == rest
             assert world.run(resumed, "reply").text == text
+
+
+def test_what_was_decoded_and_not_looked_at_comes_first(world: World) -> None:
+    """One piece of two events was read, one event was looked at; then the run was over."""
+    stored = b'{"code":200,"data":%s}'
+    record = b'{"list":[{"obj":"AI","dataId":"d","value":[{"text":{"content":"Hello!"}}],"errorMsg":"late"}],"total":1}'
+    plain = {"content-type": "application/json", "connection": "close"}
+    over = http(stored % b'{"chatGenerateStatus":1}', headers=plain)
+    named = [b"event: answer\n" + answer_frame(text) for text in ("Hel", "lo")]
+    scripts: list[Any] = [
+        [sse_head(), chunk(b"".join(named)), "close"],
+        [over],
+        [over],
+        [http(stored % record, headers=plain)],
+        [http(stored % b"[]", headers=plain)],
+    ]
+    with wire(*scripts) as server:
+        conversation = client(world, server.url).conversation("c", check_variables=False, stop_on_close=False)
+        response = world(_open(conversation, "x")) if world.asynchronous else conversation.stream("x")
+        iterator = world.open(response, "events")
+        assert world.take(iterator).text == "Hel"
+        world(iterator.aclose() if world.asynchronous else iterator.close())
+        conversation._dataId = "d"
+        resumed = world(conversation.resume())
+        assert world.run(resumed, "iter_answer") == ["lo", "!"]
+        reply = world.run(resumed, "reply")
+        assert (reply.text, str(reply.error), reply.recovered) == ("Hello!", "late", True)
+
+
+def test_nobody_can_be_asked(world: World) -> None:
+    """Neither before nor after the connection broke."""
+    with wire(["close"]) as server:
+        conversation = world.make("ChatClient", KEY, server.url, max_retries=0, retry_delay=0).conversation()
+        for _ in range(2):  # that the app could not be asked is not kept
+            with pytest.raises(APIConnectionError, match="closed without an answer"):
+                world(conversation.send("x"))
+        assert sum("/chat/init" in path and "timeout" not in path for path in server.paths()) > 3
+
+
+def test_no_trace_no_recovery(world: World, newest: Any) -> None:
+    with proxy(newest.base_url) as gate:
+        conversation = client(world, gate.url).conversation(NO_HISTORY, version="v2")
+        gate.cut = 700
+        with pytest.raises(StreamError):
+            world(conversation.send("a story"))
+        if world.asynchronous:
+
+            async def leave() -> None:
+                async for _ in conversation.stream("a story"):
+                    break
+
+            world(leave())
+        else:
+            for _ in conversation.stream("a story"):
+                break
+        world.settle()
+        assert gate.asked("/chat/stop") == []
 
 
 def test_a_server_that_cannot_repeat(world: World) -> None:

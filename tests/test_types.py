@@ -130,4 +130,3 @@ def test_the_types_are_complete() -> None:
     incomplete = [symbol["name"] for symbol in report["symbols"] if symbol["isExported"] and not symbol["isTypeKnown"]]
     # The screen is a program, not a library; Textual's attributes are overridden there as Textual shows it.
     assert [name for name in incomplete if not name.startswith("fastgpt_client.tui.")] == []
-    assert report["completenessScore"] == 1

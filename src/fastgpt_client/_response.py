@@ -569,7 +569,8 @@ class ChatResponse(Response[ChatCompletion]):
 
     def _new_events(self) -> Iterator[StreamEvent]:
         """The events of a whole answer; without the text that a stream of the same run has told."""
-        return untold(self._whole_events(ReplyBuilder()), self._events.told)
+        yield from self._events.feed(b"")  # what that stream had decoded, and not told
+        yield from untold(self._whole_events(ReplyBuilder()), self._events.told)
 
     def _whole_events(self, builder: ReplyBuilder) -> Iterator[StreamEvent]:
         for event in completion_events(self._json):

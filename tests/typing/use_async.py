@@ -12,6 +12,8 @@ from fastgpt_client import (
     AsyncFastGPTClient,
     ChatResponse,
     FileResponse,
+    Interactive,
+    MemoryStore,
     Reply,
     Response,
     ServerInfo,
@@ -46,6 +48,17 @@ async def use() -> None:
         assert_type(await conversation.stream("hi"), ChatResponse)
         async with conversation.stream("hi") as opened:
             assert_type(opened, ChatResponse)
+        async with conversation.stream_answer({"a": 1}) as answered:
+            assert_type(answered, ChatResponse)
+
+        async def answer(asked: Interactive) -> str:
+            return asked.options[0].value
+
+        assert_type(await conversation.run("hi", answer), Reply)
+        assert_type(await conversation.fork(), AsyncConversation)
+        assert_type(await conversation.resume(), ChatResponse)
+        assert_type(await client.conversation_for("ann", MemoryStore()), AsyncConversation)
+        assert_type(await client.run_plugin({"a": 1}), dict[str, Any])
 
     async with AsyncFastGPTClient() as everything:
         assert_type(everything.chat, AsyncChatClient)

@@ -9,14 +9,17 @@ from typing import Any, assert_type
 from fastgpt_client import (
     ChatClient,
     ChatResponse,
+    Citation,
     Conversation,
     FastGPTClient,
     FileResponse,
     Interactive,
+    MemoryStore,
     NodeError,
     Reply,
     Response,
     ServerInfo,
+    SQLiteStore,
     Upload,
     UploadedFile,
 )
@@ -110,3 +113,21 @@ with FastGPTClient() as everything:
     assert_type(datasets.insert_images("c", [iter([b""])]), Response[None])
     assert_type(datasets.upload_dataset_file("d", b"", filename="a.txt"), str)
     assert_type(list(datasets.export_collection("c").iter_bytes()), list[bytes])
+
+talk = client.conversation("c", appId="a", variables={"x": 1}, upload="inline", stop_on_close=False, recover=60)
+assert_type(talk, Conversation)
+assert_type(talk.send("hi", files=["a.txt", Path("b"), Upload(b"", "c"), BytesIO()], variables={"x": 1}), Reply)
+assert_type(talk.answer({"name": "Ann"}), Reply)
+assert_type(talk.stream("hi", files=[UploadedFile()]), ChatResponse)
+assert_type(talk.stream_answer("yes"), ChatResponse)
+assert_type(talk.run("hi", lambda asked: asked.options[0].value), Reply)
+assert_type(talk.regenerate(), Reply)
+assert_type(talk.fork(), Conversation)
+assert_type(talk.resume(), ChatResponse)
+assert_type(talk.rename("x"), None)
+assert_type(talk.load(talk.save()), Conversation)
+assert_type(client.conversation_for("ann", MemoryStore(reset="daily"), version="v2"), Conversation)
+assert_type(client.conversation_for("ann", SQLiteStore("x.db")), Conversation)
+assert_type(client.run_plugin({"a": 1}, appId="a"), dict[str, Any])
+assert_type(client.fetch_citation(Reply(), Citation()), Quote)
+assert_type(client.resume_chat("c"), ChatResponse)

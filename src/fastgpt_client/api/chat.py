@@ -189,7 +189,7 @@ class ChatApi(HistoryApi[IO]):
             params=without_none(self._chat(appId, chatId, options)),
             idempotent=True,
             stream=True,
-            options=cast("Options", {**options, "extra_headers": headers}),
+            options=cast("ChatOptions", {**options, "extra_headers": headers}),
         )
 
     @endpoint

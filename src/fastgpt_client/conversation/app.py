@@ -12,7 +12,7 @@ import msgspec
 
 from .._flow import Flow
 from .._json import as_object
-from ..errors import ArgumentError, FastGPTError, FastGPTWarning
+from ..errors import APIConnectionError, ArgumentError, FastGPTError, FastGPTWarning
 from ..events import FormField
 from ..models._base import JSON
 from .fields import FILES, declared, fitting, missing
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 logger: logging.Logger = logging.getLogger("fastgpt_client")
 
 KEPT_SECONDS = 300.0
+PATIENCE = 10.0  # seconds; a turn is not to wait for long only to be checked
 _SYSTEM = frozenset(("userId", "appId", "chatId", "responseChatItemId", "histories", "cTime", "files"))
 _FROM_ELSEWHERE = frozenset(("internal", "custom", "hidden"))  # which nobody fills in
 
@@ -48,10 +49,12 @@ def app_config(chat: ChatApi[FlowIO], session: Session, appId: str | None, chatI
     config: AppConfig | None = session.apps.get(key)
     if config is None or time.monotonic() - config.asked > KEPT_SECONDS:
         try:
-            config = _config((yield from chat.get_chat_init(appId, chatId)).data)
+            config = _config((yield from chat.get_chat_init(appId, chatId, timeout=PATIENCE, max_retries=0)).data)
         except FastGPTError as error:
             logger.info("variables and files are not checked, the app's settings cannot be read: %s", error)
             config = AppConfig(asked=time.monotonic())
+            if isinstance(error, APIConnectionError):
+                return config  # next time it may be there
         session.apps[key] = config
     return config
 

@@ -74,7 +74,7 @@ class Core(Lender[IO]):
         self._io = chat._io  # pyright: ignore[reportPrivateUsage]
         self._aside: Callable[[Flow[None]], object] = chat._io.aside  # pyright: ignore[reportPrivateUsage]
         self._session: Session = chat._session  # pyright: ignore[reportPrivateUsage]
-        self._client: ChatApi[Any] = chat
+        self._client: ChatApi[IO] = chat
         self._chat: ChatApi[FlowIO] = as_steps(chat)
         self._upload: UploadMode = upload
         self._stop_on_close = stop_on_close
@@ -134,15 +134,16 @@ class Core(Lender[IO]):
         if self._check_variables:
             config = yield from self._config()
             if config.known:
-                given = yield from checked_variables(config.variables, given, self._attach, whole=self._new)
+                whole = self._new or self.chatId == NO_HISTORY
+                given = yield from checked_variables(config.variables, given, self._attach, whole=whole)
         if files:
             attachments.check(files, (yield from self._config()).files)
-            parts = yield from self._parts(files)
             said: Content = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            content = [*said, *parts]  # type: ignore[has-type]  # mypy loses it over the yield
+            content = [*said, *(yield from self._parts(files))]
         return (yield from self._open(content, given))
 
     def _reply_to_question(self, value: Answer) -> Flow[ChatResponse]:
+        self._learn()
         asked = self.interactive
         if asked is None and self._last is None and not self._new:
             asked = yield from self._open_question()
@@ -158,7 +159,6 @@ class Core(Lender[IO]):
     def _open(
         self, content: Content | None, variables: Mapping[str, object], *, answering: bool = False
     ) -> Flow[ChatResponse]:
-        self._learn()
         made = new_chat_id()
         if not answering:
             self._dataId, self._question = made, (content, variables)
@@ -173,16 +173,12 @@ class Core(Lender[IO]):
 
     def _opening(self, content: Content | None, variables: Mapping[str, object], dataId: str) -> Flow[ChatResponse]:
         """Start the run; a chat that is still busy with a stream that was left here gets a little time."""
-        messages: list[dict[str, object]] = []
-        if self._before:
-            messages.append({"role": "system", "content": self._before})
-        if content is not None:
-            messages.append({"role": "user", "content": content})
+        before: list[Mapping[str, object]] = [{"role": "system", "content": self._before}] if self._before else []
         while True:
             try:
                 return (
                     yield from self._chat.create_chat_completion(
-                        None if content is None else messages,
+                        None if content is None else [*before, {"role": "user", "content": content}],
                         stream=True,
                         chatId=self.chatId,
                         detail=True,
@@ -211,6 +207,8 @@ class Core(Lender[IO]):
 
     def _stopping(self) -> Flow[None]:
         """Stop the run on the server, where it can be stopped (4.14.5+)."""
+        if self.chatId == NO_HISTORY:
+            return  # all that leave no trace have this id: it would be anybody's run
         try:
             yield from self._chat.stop_chat(self.chatId, self.appId, timeout=MOMENT, max_retries=0)
         except FastGPTError as error:
@@ -255,11 +253,8 @@ class Core(Lender[IO]):
         if not found.whole:
             message = "the connection broke, and with it the run: the answer is not whole"
             raise StreamError(message, response.partial(), error)
-        logger.warning(
-            "the answer in chat %s was read from its history: %s",
-            self.chatId,
-            str(error or "resumed").partition("\n")[0],
-        )
+        why = str(error or "resumed").partition("\n")[0]
+        logger.warning("the answer in chat %s was read from its history: %s", self.chatId, why)
         return response
 
     # What is known between turns --------------------------------------------------------------------------------------
@@ -293,6 +288,7 @@ class Core(Lender[IO]):
             "version": self.version,
             "dataId": self._dataId,
             "interactive": asked.raw if asked else None,
+            "answering": self._answering,
             "before": self._before,
             "new": self._new,
         }
@@ -317,6 +313,7 @@ class Core(Lender[IO]):
         self.customUid = state.get("customUid") or self.customUid
         self.version = state.get("version") or self.version
         self._dataId = str(state.get("dataId") or "")
+        self._answering = bool(state.get("answering"))
         self._before = str(state.get("before") or "")
         self._new = bool(state.get("new"))
         raw = state.get("interactive")

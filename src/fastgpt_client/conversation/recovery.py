@@ -82,10 +82,10 @@ def stored_answer(
             more = {} if record.durationSeconds is None else {"durationSeconds": record.durationSeconds}
             variables = as_object(init.data.variables)
             completion = stored_completion(as_list(record.value), nodes, newVariables=variables, **more)
-            if record.errorMsg and not any(each.get("errorText") or each.get("error") for each in nodes):
+            if record.errorMsg:
                 completion["error"] = record.errorMsg
-            told = "error" in completion or any(each.get("errorText") or each.get("error") for each in nodes)
-            return Stored(completion, init, whole=(status != FAILED or told) and not _broken_off(nodes))
+            explained = bool(record.errorMsg) or any(each.get("errorText") or each.get("error") for each in nodes)
+            return Stored(completion, init, whole=(status != FAILED or explained) and not _broken_off(nodes))
         if status == GENERATING:
             until = started + limit
         if time.monotonic() + pause > until:

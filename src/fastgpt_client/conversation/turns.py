@@ -235,9 +235,11 @@ class Turns(Core[IO]):
         """What was said so far, for a fork."""
         found: list[ChatRecord] = []
         while True:
-            answer = yield from self._chat.get_chat_records(self.appId, self.chatId, len(found), 50)
-            found[:0] = answer.data.list
-            if not answer.data.list or len(found) >= answer.data.total:
+            page: Page[ChatRecord] = (
+                yield from self._chat.get_chat_records(self.appId, self.chatId, len(found), 50)
+            ).data
+            found = [*page.list, *found]
+            if not page.list or len(found) >= page.total:
                 break
         end = until if until is None or isinstance(until, str) else until.dataId
         said = records.transcript(found, end)

@@ -17,7 +17,7 @@ import fastgpt_client
 from fastgpt_client.local import LocalServer
 
 # A busy machine is no failure of ours.
-settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("calm", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calm")
 
 PROXIES = [name for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())]

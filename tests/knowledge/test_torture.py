@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
+
 from .torture import torture
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("FASTGPT_SLOW_TESTS"),
+    reason="takes long: set FASTGPT_SLOW_TESTS=1, or run tests.knowledge.torture",
+)
 
 
 def test_runs_are_killed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack, cast
 from .. import _json
 from .._call import Call
 from .._download import FileResponse
-from .._endpoint import endpoint, flow, without_none
+from .._endpoint import as_steps, endpoint, flow, without_none
 from .._files import FileSource, Progress, Upload
 from .._flow import Flow
 from .._io import FlowIO
@@ -318,7 +318,8 @@ class ChatApi(HistoryApi[IO]):
         source = file if file is not None else file_path
         if source is None:
             raise ArgumentError("file is needed: a path, bytes, or a file opened in binary mode")
-        sending, steps = Upload(source, filename, contentType), ChatSteps(self)
+        sending = Upload(source, filename, contentType)
+        steps: ChatApi[FlowIO] = as_steps(self)
         stored = yield from upload(
             lambda: steps.presign_chat_file_post_url(
                 sending.name, appId, chatId, contentType=contentType, size=sending.size or None, **options
@@ -360,8 +361,9 @@ class ChatApi(HistoryApi[IO]):
             >>> client.upload_chat_image(chatId=chat.chatId, file="cat.png").as_part()["type"]
             'image_url'
         """
+        steps: ChatApi[FlowIO] = as_steps(self)
         return (
-            yield from ChatSteps(self).upload_chat_file(
+            yield from steps.upload_chat_file(
                 appId,
                 chatId,
                 file,
@@ -450,13 +452,6 @@ class ChatApi(HistoryApi[IO]):
         """
         arguments = {"messages": _check_messages(messages)}
         return self._call("POST", "/core/ai/agent/createQuestionGuide", list[str], arguments, options)
-
-
-class ChatSteps(ChatApi[FlowIO]):
-    """The chat endpoints as steps of a flow."""
-
-    def __init__(self, chat: ChatApi[Any]) -> None:
-        self._io, self._session = FlowIO(), chat._session
 
 
 def _resumed(answer: Answer, chatId: str) -> ChatResponse:

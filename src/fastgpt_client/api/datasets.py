@@ -7,7 +7,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, Unpack
 
 from .._call import Call
-from .._endpoint import Api, endpoint, flow, pages
+from .._endpoint import Api, as_steps, endpoint, flow, pages
 from .._files import FileSource, Progress, Upload
 from .._flow import Flow
 from .._io import FlowIO
@@ -21,8 +21,6 @@ from ._arguments import ChunkSettings, ids, needed, wire_arguments
 from .uploads import upload
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from .._io import AsyncIO, SyncIO
 
 IO = TypeVar("IO", "SyncIO", "AsyncIO", "FlowIO", covariant=True)
@@ -438,7 +436,8 @@ class DatasetApi(Api[IO]):
             >>> key = client.upload_dataset_file(datasetId, "handbook.pdf")
             >>> client.create_file_id_collection(datasetId, key).data.collectionId
         """
-        sending, steps = Upload(file, filename, contentType), DatasetSteps(self)
+        sending = Upload(file, filename, contentType)
+        steps: DatasetApi[FlowIO] = as_steps(self)
         stored = yield from upload(
             lambda: steps.presign_dataset_file_post_url(datasetId, sending.name, sending.size or None, **options),
             "dataset",
@@ -604,10 +603,3 @@ class DatasetApi(Api[IO]):
 
 
 _ids = ids  # two endpoints have an argument of this name
-
-
-class DatasetSteps(DatasetApi[FlowIO]):
-    """The knowledge base endpoints as steps of a flow."""
-
-    def __init__(self, datasets: DatasetApi[Any]) -> None:
-        self._io, self._session = FlowIO(), datasets._session

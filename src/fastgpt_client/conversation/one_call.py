@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from .._endpoint import as_steps, flow
 from .._flow import Flow
-from ..api.chat import ChatApi, ChatSteps
+from ..api.chat import ChatApi
 from ..errors import ArgumentError, FastGPTError, NotFoundError
 from ..models._base import JSON
 from .turns import Turns
@@ -80,7 +80,8 @@ class OneCall(ChatApi[IO]):
         """
         if not reply.dataId:
             raise ArgumentError("it is not known which record this answer is in: it must come from a conversation")
-        quotes = yield from ChatSteps(self).get_quotes(
+        steps: ChatApi[FlowIO] = as_steps(self)
+        quotes = yield from steps.get_quotes(
             appId, reply.chatId, reply.dataId, [citation.id], [citation.collectionId] if citation.collectionId else []
         )
         if not quotes.data:

@@ -19,7 +19,7 @@ test: $(VENV)/.developed ## Run all checks and tests, as CI does
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/mypy
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term
 
 quick: $(VENV)/.developed ## Run the tests without types and coverage
 	$(BIN)/pytest

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
+import logging
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -25,14 +28,16 @@ from pathlib import Path
 from typing import Any
 
 from fastgpt_client import AsyncDatasetClient, FastGPTError
-from fastgpt_client.knowledge import wait_trained
+from fastgpt_client.knowledge import ensure_base, export_base, find_base, import_base, wait_trained
 from fastgpt_client.knowledge.rows import has_rows, read_rows
 from fastgpt_client.knowledge.scan import KINDS, iter_paths
 
 KEY = "fastgpt-torture-0123456789"
 _NAMES = ("plan", "说明", "手册 第一章", "it's", "a%20b", "émile", "😀 emoji", "x" * 200, "[q] (1)", "a_b")
+_READS = ("/list", "/listV2", "/detail", "/scroll", "/getQuoteData", "/trainingDetail", "/getDatasetTrainingQueue")
 _ONCE = """
-import sys
+import logging, sys
+logging.basicConfig(level=logging.INFO, format="%(message)s")
 from fastgpt_client.knowledge import KnowledgeBase
 folder, base, url, key, verb = sys.argv[1:]
 kb = KnowledgeBase(base, key, url, create=True)
@@ -170,18 +175,55 @@ def check(base_url: str, base: str, folder: Path) -> None:
 
 
 def start_run(folder: Path, base: str, base_url: str, verb: str = "sync") -> subprocess.Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     command = [sys.executable, "-c", _ONCE, str(folder), base, base_url, KEY, verb]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment())
 
 
-def finish_run(folder: Path, base: str, base_url: str) -> float:
-    """Run to the end; how long it took."""
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+
+
+def finish_run(folder: Path, base: str, base_url: str, *, idle: bool = False) -> float:
+    """Run to the end; how long it took. A run that is to be ``idle`` sends nothing that writes."""
     begun = time.monotonic()
     run = start_run(folder, base, base_url)
-    out, error = run.communicate(timeout=300)
-    assert run.returncode == 0, (out.decode(), error.decode()[-3000:])
+    _, error = run.communicate(timeout=300)
+    assert run.returncode == 0, error.decode()[-3000:]
+    assert not (idle and writes(error.decode())), writes(error.decode())
     return time.monotonic() - begun
+
+
+def writes(log: str) -> list[str]:
+    """The requests in this log that are no reads."""
+    return [
+        f"{method} {path}"
+        for method, path in re.findall(r"(GET|POST|PUT|DELETE) (/api/\S+) → ", log)
+        if method != "GET" and not path.endswith(_READS)
+    ]
+
+
+def move(base: str, base_url: str, other_url: str, file: Path) -> list[str]:
+    """Export a knowledge base, unless that is done, and import it into another server; what was written there."""
+    fresh, logged = not file.exists(), io.StringIO()
+    handler, logger = logging.StreamHandler(logged), logging.getLogger("fastgpt_client")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+    async def both() -> None:
+        if fresh:
+            async with AsyncDatasetClient(KEY, base_url) as client:
+                await export_base(client, (await find_base(client, base)).id, file)
+            logged.truncate(0)
+        async with AsyncDatasetClient(KEY, other_url) as client:
+            report = await import_base(client, (await ensure_base(client, base)).id, file)
+            assert not report.differences, report
+
+    try:
+        asyncio.run(both())
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    return writes(logged.getvalue())
 
 
 def torture(
@@ -193,7 +235,7 @@ def torture(
     folder.mkdir(parents=True)
     make_folder(rng, folder, files)
     server = ServerProcess(place / "server.db")
-    base, figures = "Tortured", {"kills": 0, "server kills": 0, "checks": 0, "killed after the end": 0}
+    base, figures = "Tortured", {"kills": 0, "server kills": 0, "checks": 0, "not in time": 0}
     with suppress(FastGPTError):
         asyncio.run(_make(server.base_url, base))
     try:
@@ -202,17 +244,19 @@ def torture(
         longest = 2.5
         while left:
             for what in left[: rng.randrange(1, 4)]:  # some in a row, before a run may come to its end
-                left.remove(what)
                 run = start_run(folder, base, server.base_url, rng.choice(["sync", "sync", "push"]))
                 time.sleep(rng.uniform(0.15, longest))
-                if what == "run":
-                    figures["killed after the end"] += run.poll() is not None
+                if run.poll() is not None:  # too late
+                    figures["not in time"] += 1
+                    change_folder(rng, folder)
+                elif what == "run":
                     run.send_signal(signal.SIGKILL)
                     figures["kills"] += 1
+                    left.remove(what)
                 else:
-                    figures["killed after the end"] += run.poll() is not None
                     server.kill()
                     figures["server kills"] += 1
+                    left.remove(what)
                     time.sleep(rng.uniform(0, 0.5))
                     server.start()
                 run.communicate(timeout=300)
@@ -243,18 +287,30 @@ def large(place: Path, files: int, seed: int = 0) -> None:
     line = "Fifty megabytes of text that nobody will read, line by line. "
     (folder / "large.txt").write_text("".join(f"{line}{number}\n\n" for number in range(50_000_000 // len(line))))
     (folder / "empty.md").touch()
-    server = ServerProcess(place / "server.db")
+    server, other = ServerProcess(place / "server.db"), ServerProcess(place / "other.db")
     asyncio.run(_make(server.base_url, "Large"))
     try:
-        print(f"put in: {finish_run(folder, 'Large', server.base_url):.1f} s", flush=True)
-        check(server.base_url, "Large", folder)
-        for _ in range(3):
-            for _ in range(files // 100):
-                change_folder(rng, folder)
-            print(f"followed: {finish_run(folder, 'Large', server.base_url):.1f} s", flush=True)
+        for number in range(4):
+            print(
+                f"{'followed' if number else 'put in'}: {finish_run(folder, 'Large', server.base_url):.1f} s",
+                flush=True,
+            )
             check(server.base_url, "Large", folder)
+            print(f"again: {finish_run(folder, 'Large', server.base_url, idle=True):.1f} s, no write", flush=True)
+            if number < 3:
+                for _ in range(files // 100):
+                    change_folder(rng, folder)
+        begun = time.monotonic()
+        assert move("Large", server.base_url, other.base_url, place / "large.jsonl")
+        check(other.base_url, "Large", folder)
+        print(f"moved to another server: {time.monotonic() - begun:.1f} s", flush=True)
+        begun = time.monotonic()
+        assert not move("Large", server.base_url, other.base_url, place / "large.jsonl")
+        check(other.base_url, "Large", folder)
+        print(f"again: {time.monotonic() - begun:.1f} s, no write", flush=True)
     finally:
         server.kill()
+        other.kill()
 
 
 async def _make(base_url: str, base: str) -> None:

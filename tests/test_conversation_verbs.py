@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fastgpt_client import (
+    APIError,
     ArgumentError,
     Citation,
     ConversationStore,
@@ -26,10 +27,15 @@ from fastgpt_client.local import AppSpec, LocalServer
 from .conftest import KEY, World
 
 QUOTE = "6a0000000000000000000001"
+NOT_NOW = {"status": 500, "body": {"code": 500, "message": "not now"}}
 RULES = {
     "rules": [
         {"match": "again", "reply": "first", "times": 1},
         {"match": "again", "reply": "second"},
+        {"match": "later", "http": NOT_NOW, "times": 2},
+        {"match": "later", "reply": "now", "times": 1},
+        {"match": "later", "http": NOT_NOW, "times": 1},
+        {"match": "later", "reply": "now, too"},
         {"match": "tomato", "reply": "Warm{cite:1}.", "quotes": [{"id": QUOTE, "q": "They like it warm."}]},
     ]
 }
@@ -83,6 +89,46 @@ def test_regenerate_what_was_sent_with_files(world: World, chat: Any) -> None:
         "https://example.com/a.png",
         "https://example.com/b.pdf",
     ]
+
+
+def test_regenerate_as_it_comes(world: World, chat: Any) -> None:
+    conversation = chat.conversation()
+    world(conversation.send("hello"))
+    world(conversation.send("again"))
+    response = world(conversation.stream_regenerate())
+    assert "".join(world.run(response, "iter_answer")) == "second"
+    assert said(world, conversation)[2:] == ["again", "second"]
+    assert world(conversation.regenerate()).text == "second", "the streamed turn is the last one now"
+    assert len(said(world, conversation)) == 4
+
+
+def test_regenerate_what_did_not_start(world: World, chat: Any) -> None:
+    """A failed turn leaves nothing in the history: the turn before it must stay there."""
+    conversation = chat.conversation()
+    world(conversation.send("hello"))
+    for verb in (lambda: conversation.send("later"), conversation.regenerate):
+        with pytest.raises(APIError, match="not now"):
+            world(verb())
+        assert said(world, conversation)[:1] == ["hello"]
+        assert len(said(world, conversation)) == 2
+    assert world(conversation.regenerate()).text == "now"
+    with pytest.raises(APIError, match="not now"):
+        world(conversation.regenerate())
+    assert world(conversation.regenerate()).text == "now, too"
+    assert said(world, conversation)[2:] == ["later", "now, too"]
+
+
+def test_regenerate_what_was_left(world: World, chat: Any) -> None:
+    """The server stores what was said a moment after the stream was left."""
+    conversation = chat.conversation()
+    world(conversation.send("hello"))
+    response = world(conversation.stream("again"))
+    events = world.open(response, "events")
+    world.take(events)
+    world(world.open(response, "close"))
+    assert world(conversation.regenerate()).text
+    assert said(world, conversation)[2] == "again"
+    assert len(said(world, conversation)) == 4
 
 
 def test_regenerate_after_a_form(world: World, chat: Any) -> None:

@@ -116,6 +116,10 @@ class Core(Lender[IO]):
         return (yield from self._reply_to_question(value))
 
     @flow
+    def _start_again(self) -> Flow[ChatResponse]:
+        return (yield from self._ask_again())
+
+    @flow
     def run_plugin(self, inputs: Mapping[str, object]) -> Flow[Reply]:
         checked = dict(inputs)
         if self._check_variables:
@@ -149,6 +153,23 @@ class Core(Lender[IO]):
             asked = yield from self._open_question()
         text: str = yield from answer_text(asked, value, self._attach)
         return (yield from self._open(text, self.variables, answering=True))
+
+    def _ask_again(self) -> Flow[ChatResponse]:
+        """The last question once more; what is stored of it goes first. One that failed to start has left nothing."""
+        while True:
+            latest = (yield from self._chat.get_chat_records(self.appId, self.chatId, 0, 10)).data.list
+            turn = records.last_turn(latest)
+            stored = bool(turn) and (self._question is None or self._dataId in {record.dataId for record in turn})
+            if stored or not self._settling():
+                break
+            yield Sleep(0.4)
+        if not stored and self._question is None:
+            raise ArgumentError("there is nothing to regenerate: nothing was asked in this conversation yet")
+        content, variables = self._question or (records.content_of(turn[0]), self.variables)
+        for dataId in dict.fromkeys(record.dataId for record in turn if stored):  # 4.16 has one for both sides
+            yield from self._chat.delete_chat_record(self.appId, self.chatId, dataId)
+        self._last = self._asked = None
+        return (yield from self._open(content, variables))
 
     def _open_question(self) -> Flow[Interactive | None]:
         """What the app waits for according to the history, in a conversation that was begun elsewhere."""
@@ -192,7 +213,7 @@ class Core(Lender[IO]):
                     )
                 )
             except ConflictError as error:
-                if error.statusText != "chatIsGenerating" or time.monotonic() - self._left > SETTLING:
+                if error.statusText != "chatIsGenerating" or not self._settling():
                     raise
             yield Sleep(0.4)
 
@@ -204,6 +225,10 @@ class Core(Lender[IO]):
     def _leave(self) -> object:
         self._left = time.monotonic()
         return self._aside(self._stopping()) if self._stop_on_close else None
+
+    def _settling(self) -> bool:
+        """Whether a stream was left a moment ago: the server may still be busy with it, or not have stored it."""
+        return time.monotonic() - self._left < SETTLING
 
     def _stopping(self) -> Flow[None]:
         """Stop the run on the server, where it can be stopped (4.14.5+)."""

@@ -36,6 +36,7 @@ logger: logging.Logger = logging.getLogger("fastgpt_client")
 Content: TypeAlias = str | Sequence[Mapping[str, object]]
 """A text, or a list of content parts (``{"type": "text", …}``, ``{"type": "image_url", …}``, …)."""
 
+AGAIN = 0.3  # seconds until a run that had not begun is told to stop once more
 SETTLING = 3.0  # seconds after a stream was left in which its chat may still be said to be busy
 
 
@@ -72,7 +73,7 @@ class Core(Lender[IO]):
         if upload not in attachments.UPLOAD_MODES:
             raise ArgumentError(f"upload must be one of {', '.join(attachments.UPLOAD_MODES)}, not {upload!r}")
         self._io = chat._io  # pyright: ignore[reportPrivateUsage]
-        self._aside: Callable[[Flow[None]], object] = chat._io.aside  # pyright: ignore[reportPrivateUsage]
+        self._aside: Callable[[Flow[object]], object] = chat._io.aside  # pyright: ignore[reportPrivateUsage]
         self._session: Session = chat._session  # pyright: ignore[reportPrivateUsage]
         self._client: ChatApi[IO] = chat
         self._chat: ChatApi[FlowIO] = as_steps(chat)
@@ -85,6 +86,7 @@ class Core(Lender[IO]):
         self._asked: Interactive | None = None  # by a turn that another conversation object had
         self._question: tuple[Content | None, Mapping[str, object]] | None = None  # of the last turn
         self._dataId = ""  # the record of the last answer
+        self._latest = ""  # the id that the last turn brought
         self._answering = False  # it was there before, and asked
         self._before = ""  # what was said before a fork
         self._left = float("-inf")  # when a stream was left
@@ -152,7 +154,9 @@ class Core(Lender[IO]):
         if asked is None and self._last is None and not self._new:
             asked = yield from self._open_question()
         text: str = yield from answer_text(asked, value, self._attach)
-        return (yield from self._open(text, self.variables, answering=True))
+        # FastGPT stores what answers an agent of 4.14 to 4.16 as a turn of its own (read from the source).
+        goes_on = asked is not None and asked.raw.get("type") != "agentPlanAskQuery"
+        return (yield from self._open(text, self.variables, answering=goes_on))
 
     def _ask_again(self) -> Flow[ChatResponse]:
         """The last question once more; what is stored of it goes first. One that failed to start has left nothing."""
@@ -184,7 +188,9 @@ class Core(Lender[IO]):
         if not answering:
             self._dataId, self._question = made, (content, variables)
         self._answering = answering
-        outcome: ChatResponse | FastGPTError = yield Guard(self._opening(content, variables, made), self._stopping)
+        self._latest = made
+        opening = self._opening(content, variables, made)
+        outcome: ChatResponse | FastGPTError = yield Guard(opening, lambda: self._abandoning(made))
         if isinstance(outcome, Exception):
             outcome = yield from self._read_stored(outcome, patience(outcome, self._recover))
         self._watch(outcome)
@@ -215,6 +221,8 @@ class Core(Lender[IO]):
             except ConflictError as error:
                 if error.statusText != "chatIsGenerating" or not self._settling():
                     raise
+            if self._stop_on_close:
+                yield from self._stopping()  # the one that was left; it may have begun after it was told to stop
             yield Sleep(0.4)
 
     def _watch(self, response: ChatResponse) -> None:
@@ -230,14 +238,24 @@ class Core(Lender[IO]):
         """Whether a stream was left a moment ago: the server may still be busy with it, or not have stored it."""
         return time.monotonic() - self._left < SETTLING
 
-    def _stopping(self) -> Flow[None]:
-        """Stop the run on the server, where it can be stopped (4.14.5+)."""
+    def _abandoning(self, made: str) -> Flow[None]:
+        """Stop a run that was given up before its stream began: its server may take it only after it was told to."""
+        self._left = time.monotonic()
+        for pause in (0.0, AGAIN) if self._stop_on_close else ():
+            yield Sleep(pause)
+            if self._latest != made or not (yield from self._stopping()):
+                return
+
+    def _stopping(self) -> Flow[bool]:
+        """Stop the run on the server, where it can be stopped (4.14.5+); True when none was going on."""
         if self.chatId == NO_HISTORY:
-            return  # all that leave no trace have this id: it would be anybody's run
+            return False  # all that leave no trace have this id: it would be anybody's run
         try:
-            yield from self._chat.stop_chat(self.chatId, self.appId, timeout=MOMENT, max_retries=0)
+            stopped = yield from self._chat.stop_chat(self.chatId, self.appId, timeout=MOMENT, max_retries=0)
         except FastGPTError as error:
             logger.debug("the run of %s was not stopped: %s", self.chatId, error)
+            return False
+        return bool(stopped.data.completed)
 
     def _collect(self, response: ChatResponse) -> Flow[Reply]:
         outcome: Reply | StreamError = yield Collect(response)

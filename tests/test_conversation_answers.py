@@ -220,6 +220,18 @@ def test_the_others(world: World, asking: Any) -> None:
         assert world(talk.answer(value)).interactive is None
 
 
+def test_ranges_of_times_in_several_zones() -> None:
+    field = FormField(key="stay", type="timeRangeSelect")
+    for times in (
+        ["2026-05-17T10:00:00+05:00", "2026-05-17T09:00:00Z"],
+        ["09:00", "10:00"],
+        ["2026-05-17", "2026-05-17T09:00Z"],
+    ):
+        assert fitting("field", field, times) == times
+    with pytest.raises(ArgumentError, match="ends before it begins"):
+        fitting("field", field, ["2026-05-17T09:00:00Z", "2026-05-17T10:00:00+05:00"])
+
+
 def test_run_answers_all(world: World, asking: Any) -> None:
     seen: list[str] = []
 

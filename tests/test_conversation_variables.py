@@ -82,8 +82,16 @@ def test_what_is_refused(world: World, declaring: Any) -> None:
     ):
         with pytest.raises(ArgumentError, match=said):
             world(client.conversation(variables=variables).send("hi"))
-    with pytest.warns(FastGPTWarning, match="declares no variable 'citty'; it has 'city', 'days'"):
+    with pytest.warns(FastGPTWarning, match="declares no variable 'citty'; it has 'city', 'days'") as noted:
         world(client.conversation(variables={"city": "Oslo", "citty": 1, "cTime": "x"}).send("hi"))
+    if not world.asynchronous:
+        assert noted[0].filename == __file__, "it shows the line of the caller"
+    with pytest.raises(ArgumentError, match=r"variables must be a dict of names and values, not \['city'\]"):
+        client.conversation(variables=["city"])
+    with pytest.raises(ArgumentError, match="variables must be a dict"):
+        world(client.conversation().send("hi", variables="city"))
+    with pytest.raises(ArgumentError, match="variables must be a dict"):
+        world(client.run_plugin("city"))
     unchecked = client.conversation(variables={"citty": 1}, check_variables=False)
     assert world(unchecked.send("hi")).text
 

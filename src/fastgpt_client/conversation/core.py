@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 import msgspec
 
@@ -93,7 +93,7 @@ class Core(Lender[IO]):
         self._keep: Callable[[JSON], object] | None = None  # where a store wants the state
         self.chatId: str = chatId or new_chat_id()
         self.appId = appId
-        self.variables: dict[str, object] = dict(variables or {})
+        self.variables: dict[str, object] = _checked_mapping("variables", variables)
         self.customUid = customUid
         self.version: Literal["v1", "v2"] = version
 
@@ -123,7 +123,7 @@ class Core(Lender[IO]):
 
     @flow
     def run_plugin(self, inputs: Mapping[str, object]) -> Flow[Reply]:
-        checked = dict(inputs)
+        checked = _checked_mapping("variables", inputs)
         if self._check_variables:
             config = yield from self._config()
             if config.known:
@@ -133,10 +133,9 @@ class Core(Lender[IO]):
     def _ask(
         self, content: Content, files: Sequence[File], variables: Mapping[str, object] | None
     ) -> Flow[ChatResponse]:
-        if isinstance(content, str) and not content.strip() and not files:
-            raise ArgumentError("there is nothing to send: content is empty")
+        _check_content(content, files)
         self._learn()
-        given = {**self.variables, **(variables or {})}
+        given = {**self.variables, **_checked_mapping("variables", variables)}
         if self._check_variables:
             config = yield from self._config()
             if config.known:
@@ -144,8 +143,9 @@ class Core(Lender[IO]):
                 given = yield from checked_variables(config.variables, given, self._attach, whole=whole)
         if files:
             attachments.check(files, (yield from self._config()).files)
-            said: Content = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            content = [*said, *(yield from self._parts(files))]
+            if isinstance(content, str):
+                content = [{"type": "text", "text": content}] if content else []
+            content = [*content, *(yield from self._parts(files))]
         return (yield from self._open(content, given))
 
     def _reply_to_question(self, value: Answer) -> Flow[ChatResponse]:
@@ -296,8 +296,9 @@ class Core(Lender[IO]):
         if not found.whole:
             message = "the connection broke, and with it the run: the answer is not whole"
             raise StreamError(message, response.partial(), error)
-        why = str(error or "resumed").partition("\n")[0]
-        logger.warning("the answer in chat %s was read from its history: %s", self.chatId, why)
+        if error is not None:  # else it is what the caller asked for
+            why = str(error).partition("\n")[0]
+            logger.warning("the answer in chat %s was read from its history: %s", self.chatId, why)
         return response
 
     # What is known between turns --------------------------------------------------------------------------------------
@@ -350,6 +351,8 @@ class Core(Lender[IO]):
         }
 
     def _load(self, state: JSON) -> None:
+        if not isinstance(cast("object", state), Mapping) or "chatId" not in state:
+            raise ArgumentError(f"this is nothing that save() gave: {state!r:.60}")
         self.chatId = str(state["chatId"])
         self.appId = state.get("appId") or self.appId
         self.variables = dict(state.get("variables") or {})
@@ -378,6 +381,29 @@ class Core(Lender[IO]):
         """The addresses of the files of a field."""
         attachments.check(files, without_none(msgspec.to_builtins(field)))
         return [attachments.url_of(part) for part in (yield from self._parts(files))]
+
+
+def _check_content(content: object, files: object) -> None:
+    """Refuse what FastGPT would answer with an opaque error, or take for something else."""
+    if isinstance(files, (str, bytes, Mapping)) or not isinstance(files, Sequence):
+        raise ArgumentError(f"files must be a list, not {files!r:.60}: files=[…]")
+    if isinstance(content, str):
+        if not content.strip() and not files:
+            raise ArgumentError("there is nothing to send: content is empty")
+        return
+    if isinstance(content, (bytes, Mapping)) or not isinstance(content, Sequence):
+        raise ArgumentError(f"content must be a text, or a list of content parts, not {content!r:.60}")
+    if not content and not files:
+        raise ArgumentError("there is nothing to send: content is empty")
+    for part in cast("Sequence[object]", content):
+        if not isinstance(part, Mapping) or "type" not in part:
+            raise ArgumentError(f'a content part must be like {{"type": "text", "text": "…"}}, not {part!r:.60}')
+
+
+def _checked_mapping(name: str, given: object) -> dict[str, object]:
+    if given is not None and not isinstance(given, Mapping):
+        raise ArgumentError(f"{name} must be a dict of names and values, not {given!r:.60}")
+    return dict(cast("Mapping[str, object]", given or {}))
 
 
 def call_with(function: Callable[[Any], Any], argument: object) -> Callable[[], Any]:

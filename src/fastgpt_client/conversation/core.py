@@ -134,6 +134,13 @@ class Core(Lender[IO]):
         self, content: Content, files: Sequence[File], variables: Mapping[str, object] | None
     ) -> Flow[ChatResponse]:
         _check_content(content, files)
+        asked = self.interactive
+        if asked is not None and asked.type in ("userSelect", "userInput"):
+            if any(content == option.value for option in asked.options):
+                return (yield from self._reply_to_question(str(content)))
+            raise ArgumentError(
+                f"the app asked ({asked.type}), and takes the next message for the answer: use answer(), or regenerate()"
+            )
         self._learn()
         given = {**self.variables, **_checked_mapping("variables", variables)}
         if self._check_variables:

@@ -53,7 +53,8 @@ class Turns(Core[IO]):
             variables: The app's variables for this turn, besides the conversation's own.
 
         Raises:
-            ArgumentError: Nothing was said, the app does not take such files, or a variable does not fit.
+            ArgumentError: Nothing was said, the app does not take such files, a variable does not fit, or the app asked
+                something in the last turn: then it takes any message for the answer (see ``answer``).
             NodeError: A node of the workflow failed and the app said nothing; ``reply`` has the rest. When it said
                 something all the same, ``reply.error`` tells.
             StreamError: The run failed half-way; ``partial`` has what was said.

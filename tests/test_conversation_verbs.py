@@ -358,3 +358,15 @@ def test_a_store_of_their_own(world: World, chat: Any) -> None:
     conversation = world(chat.conversation_for("ann", Remote()))
     world(conversation.send("hello"))
     assert kept["ann"]["new"] is False
+
+
+def test_whose_conversation_it_is(world: World, chat: Any) -> None:
+    store = MemoryStore()
+    first = world(chat.conversation_for(7, store))
+    assert world(chat.conversation_for("7", store)).chatId == first.chatId
+    assert first.customUid == "7"
+    for user in ("", None, True, ["ann"]):
+        with pytest.raises(ArgumentError, match="user must be a name or number"):
+            world(chat.conversation_for(user, store))
+    with pytest.raises(ArgumentError, match="store must be a ConversationStore"):
+        world(chat.conversation_for("ann", "chats.db"))

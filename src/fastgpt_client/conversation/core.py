@@ -317,11 +317,18 @@ class Core(Lender[IO]):
             self.variables.update({name: new[name] for name in self.variables.keys() & new.keys()})
 
     @flow
-    def bind(self, store: ConversationStore, user: str) -> Flow[None]:
+    def bind(self, store: ConversationStore, user: str | int) -> Flow[None]:
         """Become the conversation that the store has for a user, and tell it what changes."""
-        state = yield Invoke(lambda: store.open(user, self.save), blocks=True)
+        if isinstance(user, bool) or not isinstance(user, (str, int)) or user == "":
+            raise ArgumentError(
+                f"user must be a name or number, not {user!r}: all without one would share a conversation"
+            )
+        if not hasattr(store, "open"):
+            raise ArgumentError(f"store must be a ConversationStore, such as SQLiteStore(path), not {store!r:.60}")
+        name = str(user)
+        state = yield Invoke(lambda: store.open(name, self.save), blocks=True)
         self._load(state)
-        self._keep = lambda state: store.save(user, state)
+        self._keep = lambda state: store.save(name, state)
 
     def save(self) -> JSON:
         """What is known here and not on the server, to be kept as JSON: see ``load``.

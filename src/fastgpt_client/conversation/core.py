@@ -139,7 +139,7 @@ class Core(Lender[IO]):
             if any(content == option.value for option in asked.options):
                 return (yield from self._reply_to_question(str(content)))
             raise ArgumentError(
-                f"the app asked ({asked.type}), and takes the next message for the answer: use answer(), or regenerate()"
+                f"the app asked ({asked.type}) and takes the next message for the answer: use answer(), or regenerate()"
             )
         self._learn()
         given = {**self.variables, **_checked_mapping("variables", variables)}
@@ -319,7 +319,7 @@ class Core(Lender[IO]):
     @flow
     def bind(self, store: ConversationStore, user: str | int) -> Flow[None]:
         """Become the conversation that the store has for a user, and tell it what changes."""
-        if isinstance(user, bool) or not isinstance(user, (str, int)) or user == "":
+        if isinstance(user, bool) or not isinstance(cast("object", user), (str, int)) or user == "":
             raise ArgumentError(
                 f"user must be a name or number, not {user!r}: all without one would share a conversation"
             )

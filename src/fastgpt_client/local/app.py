@@ -43,7 +43,7 @@ def init(call: Call, app: AppSpec) -> dict[str, Any]:
     config: dict[str, Any] = {
         "welcomeText": "",
         "welcomeConfig": {"welcomeText": "", "welcomeQuestions": []},
-        "variables": [] if app.kind == "plugin" else list(app.variables),
+        "variables": list(app.variables) if app.kind != "plugin" else [],
         "autoExecute": {"open": False, "defaultPrompt": ""},
         "questionGuide": {"open": False},
         "ttsConfig": {"type": "web"},
@@ -61,7 +61,7 @@ def init(call: Call, app: AppSpec) -> dict[str, Any]:
     elif version.inits_new_chats:
         about_chat |= {"title": "", "variables": {}, "chatGenerateStatus": DONE, "hasBeenRead": True}
     models = [call.state.model.name]
-    about_app = {"chatConfig": version.chat_config(config), "chatModels": models, **shown}
+    about_app: dict[str, Any] = {"chatConfig": version.chat_config(config), "chatModels": models, **shown}
     about_app["pluginInputs"] = list(app.variables) if app.kind == "plugin" else []
     return version.init({**about_chat, "app": about_app, "appId": app.id})
 

@@ -353,9 +353,14 @@ def test_a_run_that_ends_while_it_is_resumed(world: World) -> None:
     over = (
         b'event: resumeCompleted\ndata: {"chatGenerateStatus":1,"records":{"list":[%s]}}\n\ndata: [DONE]\n\n' % record
     )
-    for list_, text, rest in ((over, "Hello", "lo"), (over.replace(record, b""), "", "")):
+    thinking = over.replace(b"Hello", b"<think>Hm.</think>Yes")
+    for said, list_, text, rest in (
+        ("Hel", over, "Hello", "lo"),
+        ("Hel", over.replace(record, b""), "", ""),
+        ("<think>Hm", thinking, "Yes", "Yes"),
+    ):
         scripts: list[Any] = [
-            [sse_head(), chunk(answer_frame("Hel")), "close"],
+            [sse_head(), chunk(answer_frame(said)), "close"],
             [GENERATING, "close"],
             [sse_head(), chunk(b'event: resumeUnavailable\ndata: {"reason":"memoryPressure"}\n\n' + list_), END],
         ]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fastgpt_client import (
+    APIError,
     ArgumentError,
     Citation,
     ConversationStore,
@@ -26,10 +27,16 @@ from fastgpt_client.local import AppSpec, LocalServer
 from .conftest import KEY, World
 
 QUOTE = "6a0000000000000000000001"
+NOT_NOW = {"status": 500, "body": {"code": 500, "message": "not now"}}
 RULES = {
     "rules": [
         {"match": "again", "reply": "first", "times": 1},
         {"match": "again", "reply": "second"},
+        {"match": "later", "http": NOT_NOW, "times": 2},
+        {"match": "later", "reply": "now", "times": 1},
+        {"match": "later", "http": NOT_NOW, "times": 1},
+        {"match": "later", "reply": "now, too"},
+        {"match": "ponder", "reply": "<think>Hm.</think>\n\nYes"},
         {"match": "tomato", "reply": "Warm{cite:1}.", "quotes": [{"id": QUOTE, "q": "They like it warm."}]},
     ]
 }
@@ -85,6 +92,46 @@ def test_regenerate_what_was_sent_with_files(world: World, chat: Any) -> None:
     ]
 
 
+def test_regenerate_as_it_comes(world: World, chat: Any) -> None:
+    conversation = chat.conversation()
+    world(conversation.send("hello"))
+    world(conversation.send("again"))
+    response = world(conversation.stream_regenerate())
+    assert "".join(world.run(response, "iter_answer")) == "second"
+    assert said(world, conversation)[2:] == ["again", "second"]
+    assert world(conversation.regenerate()).text == "second", "the streamed turn is the last one now"
+    assert len(said(world, conversation)) == 4
+
+
+def test_regenerate_what_did_not_start(world: World, chat: Any) -> None:
+    """A failed turn leaves nothing in the history: the turn before it must stay there."""
+    conversation = chat.conversation()
+    world(conversation.send("hello"))
+    for verb in (lambda: conversation.send("later"), conversation.regenerate):
+        with pytest.raises(APIError, match="not now"):
+            world(verb())
+        assert said(world, conversation)[:1] == ["hello"]
+        assert len(said(world, conversation)) == 2
+    assert world(conversation.regenerate()).text == "now"
+    with pytest.raises(APIError, match="not now"):
+        world(conversation.regenerate())
+    assert world(conversation.regenerate()).text == "now, too"
+    assert said(world, conversation)[2:] == ["later", "now, too"]
+
+
+def test_regenerate_what_was_left(world: World, chat: Any) -> None:
+    """The server stores what was said a moment after the stream was left."""
+    conversation = chat.conversation()
+    world(conversation.send("hello"))
+    response = world(conversation.stream("again"))
+    events = world.open(response, "events")
+    world.take(events)
+    world(world.open(response, "close"))
+    assert world(conversation.regenerate()).text
+    assert said(world, conversation)[2] == "again"
+    assert len(said(world, conversation)) == 4
+
+
 def test_regenerate_after_a_form(world: World, chat: Any) -> None:
     conversation = chat.conversation(appId="form")
     world(conversation.send("go"))
@@ -138,6 +185,21 @@ def test_rename_pin_delete(world: World, chat: Any) -> None:
     world(conversation.delete())
     assert said(world, conversation) == []
     assert conversation.interactive is None
+
+
+def test_thinking_in_the_history(world: World, chat: Any) -> None:
+    conversation = chat.conversation()
+    world(conversation.send("<think>no</think> ponder"))
+    question, answer = world(conversation.history()).data.list
+    assert (question.text, question.reasoning) == ("<think>no</think> ponder", "")
+    assert (answer.text, answer.reasoning) == ("Yes", "Hm.")
+    assert world(conversation.fork())._before.endswith("Assistant: Yes")
+
+
+def test_what_save_did_not_give(chat: Any) -> None:
+    for state in ({}, None, "{}"):
+        with pytest.raises(ArgumentError, match="nothing that save"):
+            chat.conversation().load(state)
 
 
 def test_save_and_load(world: World, chat: Any) -> None:
@@ -296,3 +358,15 @@ def test_a_store_of_their_own(world: World, chat: Any) -> None:
     conversation = world(chat.conversation_for("ann", Remote()))
     world(conversation.send("hello"))
     assert kept["ann"]["new"] is False
+
+
+def test_whose_conversation_it_is(world: World, chat: Any) -> None:
+    store = MemoryStore()
+    first = world(chat.conversation_for(7, store))
+    assert world(chat.conversation_for("7", store)).chatId == first.chatId
+    assert first.customUid == "7"
+    for user in ("", None, True, ["ann"]):
+        with pytest.raises(ArgumentError, match="user must be a name or number"):
+            world(chat.conversation_for(user, store))
+    with pytest.raises(ArgumentError, match="store must be a ConversationStore"):
+        world(chat.conversation_for("ann", "chats.db"))

@@ -25,7 +25,7 @@ from fastgpt_client import (
 )
 from fastgpt_client.conversation.recovery import patience
 from fastgpt_client.errors import StreamParseError
-from fastgpt_client.local import LocalServer
+from fastgpt_client.local import AppSpec, LocalServer
 
 from .conftest import KEY, World
 from .proxy import TIMED_OUT, UNREACHABLE, proxy
@@ -43,7 +43,8 @@ RULES = {
         {"match": "gateway", "reply": "after all", "gateway": 0.1, "wait": 0.3},
     ]
 }
-APPS = ["app", "form:form"]
+PLAN = {"type": "agentPlanAskQuery", "params": {"content": "Which?", "options": ["A", "B"]}}
+APPS = ["app", "form:form", AppSpec("plan", interactive=PLAN)]
 VERSIONS = ("4.11", "4.14", "4.16")
 
 
@@ -154,6 +155,19 @@ def test_not_asked_to_recover(world: World, newest: Any) -> None:
         slow = client(world, newest.base_url, timeout=Timeout(total=0.3)).conversation(version="v2")
         with pytest.raises(StreamTimeoutError):
             world(slow.send("endless"))  # the caller's own limit: nothing to recover
+
+
+def test_what_answers_an_agent_is_a_turn_of_its_own(world: World, newest: Any) -> None:
+    with proxy(newest.base_url) as gate:
+        conversation = client(world, gate.url).conversation(appId="plan", version="v2")
+        asked = world(conversation.send("a story"))
+        gate.instead = TIMED_OUT
+        reply = world(conversation.answer("A"))
+        assert reply.recovered
+        assert 'You said: "a story"' in reply.text
+        records = world(conversation.history()).data.list
+        assert [record.obj for record in records] == ["Human", "AI", "Human", "AI"]
+        assert (records[1].dataId, records[3].dataId) == (asked.dataId, reply.dataId)
 
 
 def test_a_failure_is_recovered_as_one(world: World, newest: Any) -> None:
@@ -339,9 +353,14 @@ def test_a_run_that_ends_while_it_is_resumed(world: World) -> None:
     over = (
         b'event: resumeCompleted\ndata: {"chatGenerateStatus":1,"records":{"list":[%s]}}\n\ndata: [DONE]\n\n' % record
     )
-    for list_, text, rest in ((over, "Hello", "lo"), (over.replace(record, b""), "", "")):
+    thinking = over.replace(b"Hello", b"<think>Hm.</think>Yes")
+    for said, list_, text, rest in (
+        ("Hel", over, "Hello", "lo"),
+        ("Hel", over.replace(record, b""), "", ""),
+        ("<think>Hm", thinking, "Yes", "Yes"),
+    ):
         scripts: list[Any] = [
-            [sse_head(), chunk(answer_frame("Hel")), "close"],
+            [sse_head(), chunk(answer_frame(said)), "close"],
             [GENERATING, "close"],
             [sse_head(), chunk(b'event: resumeUnavailable\ndata: {"reason":"memoryPressure"}\n\n' + list_), END],
         ]

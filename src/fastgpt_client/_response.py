@@ -703,9 +703,10 @@ class EventStream:
             return iter(())
         more = {} if (seconds := ours[-1].get("durationSeconds")) is None else {"durationSeconds": seconds}
         completion = stored_completion(as_list(ours[-1].get("value")), as_list(ours[-1].get("responseData")), **more)
-        for event in completion_events(completion):
-            self.builder.add(event)
-        return untold(completion_events(completion), self.told)
+        events = list(completion_events(completion))
+        for event in events:
+            self.builder.add(event)  # which also takes thinking out of the texts
+        return untold(iter(events), self.told)
 
     def _ending(self, events: list[StreamEvent], error: StreamError) -> Iterator[StreamEvent]:
         yield from events

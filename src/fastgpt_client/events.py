@@ -15,6 +15,7 @@ from ._json import as_list, as_object
 from .citations import marked_ids
 from .errors import APIError, NodeError, error_from_body
 from .models._base import JSON, Payload, Rows
+from .models.chat import content_of
 from .thinking import ThinkSplitter
 
 if TYPE_CHECKING:
@@ -577,11 +578,11 @@ def completion_events(body: JSON) -> Iterator[StreamEvent]:
         yield _piece(reasoning_content=reasoning)
     texts = 0
     for item in (as_object(each) or {"text": each} for each in items):
-        if thought := _content_of(item.get("reasoning")):
+        if thought := content_of(item.get("reasoning")):
             yield _piece(reasoning_content=thought)
         for tool in filter(as_object, [*as_list(item.get("tools")), item.get("tool")]):
             yield ToolCallEvent(_payload={"tool": tool}, tool=_json.fit(tool, Tool))
-        if text := _content_of(item.get("text")):
+        if text := content_of(item.get("text")):
             # FastGPT itself joins the texts of several nodes with a line break.
             yield _piece("stop", content=f"\n{text}" if texts else text)
             texts += 1
@@ -623,12 +624,6 @@ def _cut(text: str, told: str) -> tuple[str, str]:
     if not text.startswith(told) and not told.startswith(text):
         return text, ""  # it was stored in other words: rather twice than never
     return text[len(told) :], told[len(text) :]
-
-
-def _content_of(part: Any) -> str:
-    if isinstance(part, dict):
-        part = as_object(part).get("content")
-    return part if isinstance(part, str) else ""
 
 
 def _piece(finish_reason: str | None = None, **delta: str) -> AnswerEvent:

@@ -50,6 +50,8 @@ async def use() -> None:
             assert_type(opened, ChatResponse)
         async with conversation.stream_answer({"a": 1}) as answered:
             assert_type(answered, ChatResponse)
+        async with conversation.stream_regenerate() as again:
+            assert_type(again, ChatResponse)
 
         async def answer(asked: Interactive) -> str:
             return asked.options[0].value

@@ -120,6 +120,7 @@ assert_type(talk.send("hi", files=["a.txt", Path("b"), Upload(b"", "c"), BytesIO
 assert_type(talk.answer({"name": "Ann"}), Reply)
 assert_type(talk.stream("hi", files=[UploadedFile()]), ChatResponse)
 assert_type(talk.stream_answer("yes"), ChatResponse)
+assert_type(talk.stream_regenerate(), ChatResponse)
 assert_type(talk.run("hi", lambda asked: asked.options[0].value), Reply)
 assert_type(talk.regenerate(), Reply)
 assert_type(talk.fork(), Conversation)

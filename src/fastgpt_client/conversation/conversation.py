@@ -61,6 +61,15 @@ class Conversation(Turns[SyncIO]):
         """
         return self._start_answer(value)
 
+    def stream_regenerate(self) -> ChatResponse:
+        """Ask the last question once more (see ``regenerate``), and get the reply as it comes.
+
+        Example:
+            >>> with conversation.stream_regenerate() as response:
+            ...     print(response.reply().text)
+        """
+        return self._start_again()
+
     def fork(self, until: str | ChatRecord | Reply | None = None) -> Conversation:
         """A new conversation that knows what was said here so far, with the same app, settings and variables.
 
@@ -126,6 +135,15 @@ class AsyncConversation(Turns[AsyncIO]):
             ...     print((await response.areply()).text)
         """
         return Opening(lambda: self._start_answer(value))
+
+    def stream_regenerate(self) -> Opening:
+        """Ask the last question once more (see ``regenerate``), and get the reply as it comes.
+
+        Example:
+            >>> async with conversation.stream_regenerate() as response:
+            ...     print((await response.areply()).text)
+        """
+        return Opening(self._start_again)
 
     async def fork(self, until: str | ChatRecord | Reply | None = None) -> AsyncConversation:
         """A new conversation that knows what was said here so far, with the same app, settings and variables.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from .._endpoint import flow
 from .._flow import Flow, Invoke
-from ..errors import ArgumentError, NotFoundError
+from ..errors import NotFoundError
 from ..events import Interactive
 from . import records
 from .core import Content, Core, call_with
@@ -53,7 +53,8 @@ class Turns(Core[IO]):
             variables: The app's variables for this turn, besides the conversation's own.
 
         Raises:
-            ArgumentError: Nothing was said, the app does not take such files, or a variable does not fit.
+            ArgumentError: Nothing was said, the app does not take such files, a variable does not fit, or the app asked
+                something in the last turn: then it takes any message for the answer (see ``answer``).
             NodeError: A node of the workflow failed and the app said nothing; ``reply`` has the rest. When it said
                 something all the same, ``reply.error`` tells.
             StreamError: The run failed half-way; ``partial`` has what was said.
@@ -115,7 +116,11 @@ class Turns(Core[IO]):
     def regenerate(self) -> Flow[Reply]:
         """Ask the last question once more. Its records are deleted first, so that the app does not see its old answer.
 
-        FastGPT: ``DELETE /api/core/chat/record/delete``, then a completion. If that fails, the question is gone too.
+        A question that was sent here and is not in the history, because its run failed to start, is asked again. To
+        get the reply as it comes, see ``stream_regenerate``.
+
+        FastGPT: ``DELETE /api/core/chat/record/delete``, then a completion. If that fails, the question is gone from
+        the history, and is asked when this is called again.
 
         Raises:
             ArgumentError: Nothing was asked yet.
@@ -124,15 +129,7 @@ class Turns(Core[IO]):
             >>> conversation.send("A name for a cat?")
             >>> print(conversation.regenerate().text)
         """
-        latest = (yield from self._chat.get_chat_records(self.appId, self.chatId, 0, 10)).data.list
-        turn = records.last_turn(latest)
-        if not turn:
-            raise ArgumentError("there is nothing to regenerate: nothing was asked in this conversation yet")
-        content, variables = self._question or (records.content_of(turn[0]), {})
-        for dataId in dict.fromkeys(record.dataId for record in turn):  # 4.16 has one for both sides, older ones two
-            yield from self._chat.delete_chat_record(self.appId, self.chatId, dataId)
-        self._last = self._asked = None
-        return (yield from self._collect((yield from self._open(content, variables))))
+        return (yield from self._collect((yield from self._ask_again())))
 
     @flow
     def resume(self) -> Flow[ChatResponse]:

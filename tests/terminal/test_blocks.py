@@ -18,7 +18,7 @@ TEXT = "\n\n".join(PARTS)
 def blocks_of(pieces: list[str]) -> list[str]:
     blocks = Blocks()
     found = [block for piece in pieces for block in blocks.feed(piece)]
-    return [*found, blocks.finish()]
+    return [*found, *blocks.finish()]
 
 
 @given(st.sets(st.integers(0, len(TEXT))))
@@ -40,15 +40,20 @@ def test_a_block_is_finished_when_the_next_one_has_begun() -> None:
     assert blocks.feed("Two") == []  # a new line tells
     assert blocks.feed("\n") == ["One"]
     assert blocks.rest == "Two\n"
-    assert blocks.finish() == "Two"
-    assert blocks.finish() == ""
+    assert blocks.feed("\n") == blocks.feed("Three") == []
+    assert blocks.finish() == ["Two", "Three"]
+    assert blocks.finish() == []
 
 
-def test_the_tail_of_code_is_code() -> None:
+def test_the_tail_of_code_is_code_and_of_a_table_a_table() -> None:
     blocks = Blocks()
     blocks.feed("```python\n1\n2\n3")
     assert blocks.tail(9) == "```python\n1\n2\n3"
     assert blocks.tail(2) == "```python\n2\n3"
+    blocks = Blocks()
+    blocks.feed("| a |\n|:-:|\n| 1 |\n| 2 |\n| 3 |")
+    assert blocks.tail(2) == "| a |\n|:-:|\n| 2 |\n| 3 |"
+    assert blocks.tail(4) == "| a |\n|:-:|\n| 1 |\n| 2 |\n| 3 |"
     blocks = Blocks()
     blocks.feed("a\nb\nc")
     assert blocks.tail(2) == "b\nc"

@@ -21,12 +21,14 @@ from typer.testing import CliRunner, Result
 
 from fastgpt_client import ChatClient, Reply
 from fastgpt_client.cli import chat as chat_command
+from fastgpt_client.cli import main
 from fastgpt_client.cli.app import app
 from fastgpt_client.cli.chat import last, questions
 from fastgpt_client.cli.chat.views import LiveView
 from fastgpt_client.cli.output import dumped
 from fastgpt_client.local import AppSpec, LocalServer
 
+from ..proxy import TIMED_OUT, proxy
 from ..wire import until
 from .screen import Screen
 
@@ -78,6 +80,8 @@ RULES: dict[str, Any] = {
         {"match": "cut", "pieces": ["one ", "two "], "cut": 1},
         {"match": "slow", "pieces": ["one ", "two ", "three"], "delay": 1},
         {"match": "long", "reply": LONG, "piece_size": 3, "delay": 0.003},
+        {"match": "family", "reply": "A family of four 👨‍👩‍👧‍👦 and one more\n\nDone.", "piece_size": 1, "delay": 0.01},
+        {"match": "table", "reply": "| a |\n|---|\n| 1 |\n\nThe end."},
         {"match": "tool", "tools": [{"name": "Search", "functionName": "search", "response": "found"}], "reply": "So."},
     ]
 }
@@ -125,7 +129,7 @@ def test_talking(chat: Chat) -> None:
     done = chat(say="My name is Ann.\n\nWhat is \\\nmy name?\n")
     assert done.exit_code == 0
     assert done.stdout.count("Ann") >= 2
-    assert "Ctrl-D leaves" in done.stderr
+    assert "/quit leaves" in done.stderr
 
 
 def test_the_answer_is_plain_text_with_its_sources(chat: Chat) -> None:
@@ -228,7 +232,87 @@ def test_failing_runs_are_told(chat: Chat) -> None:
     assert chat(say="cut\nHello\n").exit_code == 0
 
 
-# What the app asks ---------------------------------------------------------------------------------------------------
+def test_a_broken_connection(server: LocalServer) -> None:
+    with proxy(server.base_url) as gate:
+        words = ["--base-url", gate.url, "--api-key", server.api_key]
+        gate.cut = 1500
+        done = runner.invoke(app, ["chat", "long", *words])
+        assert done.exit_code == 0, done.stderr
+        assert "Looking for the rest" in done.stderr
+        assert "".join(done.stdout.split()) == "".join(LONG.split())
+        gate.instead = TIMED_OUT
+        done = runner.invoke(app, ["chat", "long", *words])
+        assert (done.exit_code, done.stdout) == (0, LONG + "\n")
+        assert re.search(r"^Note: the answer in chat \w+ was read from its history", done.stderr)
+
+
+# Streams that lack letters, or are closed ----------------------------------------------------------------------------
+
+
+Program = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def program(flags: list[str], monkeypatch: pytest.MonkeyPatch) -> Program:
+    """The program as a whole, with streams in an encoding."""
+
+    def run(*words: str, encoding: str = "utf-8", say: bytes = b"", out: io.RawIOBase | None = None) -> Any:
+        written = [io.BytesIO(), io.BytesIO()]
+        for name, stream in (("stdin", io.BytesIO(say)), ("stdout", out or written[0]), ("stderr", written[1])):
+            monkeypatch.setattr(sys, name, io.TextIOWrapper(stream, encoding, write_through=True))
+        monkeypatch.setattr(sys, "argv", ["fastgpt-client", "chat", *words, *flags])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *(each.getvalue().decode(encoding) for each in written)
+
+    return run
+
+
+def test_letters_that_an_encoding_lacks(program: Program) -> None:
+    code, told, _ = program("Which colour?", encoding="cp1252")
+    assert code == 0
+    assert "[1] ??.md: The sky is blue." in told
+    code, told, _ = program("Which colour?", "--json", encoding="ascii")
+    assert code == 0
+    assert json.loads(told)["citations"][1]["sourceName"] == "天空.md"
+    assert program("half an emoji \ud83d")[0] == 1  # which cannot be sent
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_what_comes_in_another_encoding(program: Program, words: list[str]) -> None:
+    code, _, said = program(*words, say="Grüße".encode("cp1252"))
+    assert code in (1, 2)
+    assert "what comes in is not utf-8" in said
+
+
+def test_closed_streams(flags: list[str]) -> None:
+    for closed in (0, 1, 2):
+        done = subprocess.run(
+            [sys.executable, "-m", "fastgpt_client", "chat", "found?", *flags],
+            capture_output=True,
+            timeout=30,
+            preexec_fn=lambda closed=closed: os.close(closed),
+        )
+        assert (done.returncode, done.stderr) == (0, b""), closed
+        assert done.stdout == (b"" if closed == 1 else b"Yes.\n\nFound in: x.pdf\n"), closed
+
+
+class Full(io.RawIOBase):
+    def writable(self) -> bool:
+        return True
+
+    def write(self, _: object) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk(program: Program) -> None:
+    code, _, said = program("found?", out=Full())
+    assert code == 1
+    assert said.endswith("No space left on device\n")
+    assert "Traceback" not in said
+
+
+# What the app asks ----------------------------------------------------------------------------------------------------
 
 
 def test_answering_in_place(chat: Chat) -> None:
@@ -365,6 +449,7 @@ def test_commands(chat: Chat, client: ChatClient, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.stderr
     assert "Nothing was said yet." in done.stderr
     assert "You: My name is Ann.\nApp: I am" in done.stderr
+    assert "(CITE)" not in chat(say="Which colour?\n/history\n").stderr
     assert "/retry          have the last question" in done.stderr
     assert "not said" not in done.stdout
     assert "Ann" not in done.stdout.splitlines()[-1]
@@ -398,8 +483,10 @@ def test_commands_used_wrongly(chat: Chat, tmp_path: Path) -> None:
 # On a terminal -------------------------------------------------------------------------------------------------------
 
 
-def shown(client: ChatClient, question: str, *, width: int = 60, height: int = 12, **how: bool) -> Screen:
-    screen, written = Screen(height), io.StringIO()
+def shown(
+    client: ChatClient, question: str, *, width: int = 60, height: int = 12, as_wide: int = 0, **how: bool
+) -> Screen:
+    screen, written = Screen(height, as_wide), io.StringIO()
     console = Console(file=written, force_terminal=True, width=width, height=height, highlight=False, _environ={})
     LiveView(console, **how).show(client.conversation().stream(question))
     screen.feed(written.getvalue())
@@ -437,12 +524,51 @@ def test_the_command_on_a_terminal(
     assert re.search(r"chatId: \w{24}", shown.err)
 
 
+def test_an_emoji_that_the_terminal_takes_to_be_wider(client: ChatClient) -> None:
+    screen = shown(client, "family", width=24, as_wide=24)
+    assert screen.lines[:2] == [
+        "",
+        "A family of four 👨‍👩‍👧‍👦 and",
+    ]  # which goes on another line once, not each time it is drawn
+
+
+def test_nothing_is_drawn_while_a_block_is_printed(client: ChatClient) -> None:
+    screen, written = Screen(12), io.StringIO()
+    console = Console(file=written, force_terminal=True, width=60, height=12, highlight=False, _environ={})
+    view = LiveView(console)
+
+    class Busy:
+        """Has another thread draw what moves, once, while it is drawn itself."""
+
+        drawing: threading.Thread | None = None
+
+        def __rich_console__(self, *_: object) -> Iterator[str]:
+            if self.drawing is None:
+                self.drawing = threading.Thread(target=view._moves.refresh)  # type: ignore[union-attr]
+                self.drawing.start()
+                self.drawing.join(0.2)
+            yield "busy"
+
+    view.begin()
+    view.on_answer("one")
+    view._moves.refresh()  # type: ignore[union-attr]
+    view._busy = Busy()  # type: ignore[assignment]
+    view.on_answer("\n\n- two\n- three\n- four\n")
+    view.end()
+    screen.feed(written.getvalue())
+    assert [line.strip() for line in screen.lines if line] == ["one", "• two", "• three", "• four"]
+
+
+def test_the_last_blocks_have_one_line_between_them(client: ChatClient) -> None:
+    assert shown(client, "table").text == "a\n ─\n 1\n\nThe end."
+
+
 def test_retrying_on_a_terminal(client: ChatClient) -> None:
     screen, written = Screen(30), io.StringIO()
     console = Console(file=written, force_terminal=True, width=60, height=30, highlight=False, _environ={})
     conversation = client.conversation()
     conversation.send("Which colour?")
-    LiveView(console, trace=True, thinking=True).replay(conversation.regenerate)
+    LiveView(console, trace=True, thinking=True).show(conversation.stream_regenerate())
     screen.feed(written.getvalue())
     assert "I look it up.\n\nColours\n\nBlue[1] and red[2]." in screen.text
     assert "✓ Dataset search" in screen.text
@@ -556,7 +682,7 @@ def test_ctrl_c_at_the_prompt_and_while_asking_once(chat: Chat, monkeypatch: pyt
     monkeypatch.setattr("builtins.input", interrupted)
     done = chat()
     assert done.exit_code == 0
-    assert done.stderr.count("Ctrl-D leaves") == 2
+    assert done.stderr.count("/quit leaves") == 2
 
     def broken(*_: object) -> None:
         raise KeyboardInterrupt

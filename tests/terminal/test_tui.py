@@ -29,7 +29,8 @@ from fastgpt_client.tui.nodes import Nodes
 from fastgpt_client.tui.search import find_chats
 from fastgpt_client.tui.sidebar import Sidebar
 
-from .test_chat import RULES
+from ..proxy import proxy
+from .test_chat import LONG, RULES
 
 Test = Callable[[Pilot[None]], Awaitable[None]]
 
@@ -421,19 +422,108 @@ async def test_there_is_nothing_to_change(pilot: Pilot[None]) -> None:
     assert len(pilot.app.screen_stack) == 1
 
 
-def test_only_the_latest_messages_are_shown(
+def test_the_latest_messages_are_shown_first(server: LocalServer, client: ChatClient) -> None:
+    conversation = client.conversation()
+    for number in range(25):
+        conversation.send(f"Question {number}")
+
+    async def whole() -> None:
+        async with opened(server, conversation.chatId) as pilot:
+            await until(pilot, lambda: idle(pilot) and questions(pilot))
+            messages = pilot.app.query_one(Messages)
+            assert questions(pilot) == [f"Question {number}" for number in range(15, 25)]
+            await until(pilot, lambda: messages.scroll_y == messages.max_scroll_y > 0)
+            messages.scroll_home(animate=False)
+            await until(pilot, lambda: len(questions(pilot)) == 20)
+            await until(pilot, lambda: 0 < messages.scroll_y < messages.max_scroll_y)  # what was in view stays
+            messages.scroll_home(animate=False)
+            await until(pilot, lambda: len(questions(pilot)) == 25)
+            assert questions(pilot) == [f"Question {number}" for number in range(25)]
+            messages.scroll_end(animate=False)
+            await until(pilot, lambda: messages.scroll_y == messages.max_scroll_y)
+            server.stop()
+            pilot.app.open_chat("x" * 24, "")  # type: ignore[attr-defined]
+            await until(pilot, lambda: pilot.app._notifications)
+
+    asyncio.run(whole())
+
+
+def test_where_there_is_room_more_messages_are_shown(
     server: LocalServer, client: ChatClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conversation = client.conversation()
     for number in range(3):
         conversation.send(f"Question {number}")
-    monkeypatch.setattr("fastgpt_client.tui.app.RECORDS", 4)
+    monkeypatch.setattr("fastgpt_client.tui.app.RECORDS", 2)
 
     async def whole() -> None:
         async with opened(server, conversation.chatId) as pilot:
-            await until(pilot, lambda: questions(pilot) == ["Question 1", "Question 2"])
+            await until(pilot, lambda: questions(pilot) == [f"Question {number}" for number in range(3)])
 
     asyncio.run(whole())
+
+
+def test_searching_in_what_was_said(server: LocalServer, client: ChatClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastgpt_client.tui.sidebar.PAGE", 2)
+    for text in ("Tea", "The night train to Oslo: when does it leave, and when does it arrive in Oslo?", "Milk"):
+        conversation = client.conversation()
+        conversation.send(text)
+        conversation.rename(text[:4].strip())
+
+    async def whole() -> None:
+        async with opened(server) as pilot:
+            await until(pilot, lambda: len(titles(pilot)) == 2)
+            await pilot.press("ctrl+f", *"arrive")
+            assert titles(pilot) == []
+            await pilot.press("enter")
+            await until(pilot, lambda: titles(pilot) == ["The"])
+            sidebar = pilot.app.query_one(Sidebar)
+            assert sidebar.border_subtitle == "1"
+            await pilot.press("ctrl+f", *["backspace"] * 6)
+            await until(pilot, lambda: len(titles(pilot)) == 3)
+            server.stop()
+            sidebar.texts.clear()
+            await pilot.press(*"zzz", "enter")
+            await until(pilot, lambda: pilot.app._notifications)
+
+    asyncio.run(whole())
+
+
+def test_a_search_may_be_left(server: LocalServer, client: ChatClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastgpt_client.tui.sidebar.AT_ONCE", 1)
+    filled(client, 3)
+
+    async def whole() -> None:
+        async with opened(server) as pilot:
+            await until(pilot, lambda: len(titles(pilot)) == 3)
+            sidebar, going_on = pilot.app.query_one(Sidebar), asyncio.Event()
+
+            async def learn(chat: ChatHistory) -> None:
+                await going_on.wait()
+
+            monkeypatch.setattr(sidebar, "_learn", learn)
+            await pilot.press("ctrl+f", *"zzz", "enter")
+            await until(pilot, lambda: sidebar.border_subtitle == "0 found, 3 to read")
+            await pilot.press("escape")
+            assert sidebar.border_subtitle == "0"
+            await until(pilot, lambda: idle(pilot))
+
+    asyncio.run(whole())
+
+
+def test_a_broken_connection(server: LocalServer) -> None:
+    with proxy(server.base_url) as gate:
+
+        async def whole() -> None:
+            async with AsyncChatClient(server.api_key, gate.url, max_retries=0) as client:
+                async with ChatScreenApp(client).run_test() as pilot:
+                    gate.cut = 1500
+                    await say(pilot, "long")
+                    await until(pilot, lambda: answers(pilot) == [LONG] and idle(pilot))
+                    assert text_of(pilot, ".failure") == ""
+                await client.close()
+
+        asyncio.run(whole())
 
 
 def test_changes_may_fail(server: LocalServer, client: ChatClient) -> None:

@@ -76,7 +76,7 @@ def chat(
         bool, typer.Option("--events", help="With --json: every event first, a line of JSON each.")
     ] = False,
 ) -> None:
-    """Talk with an app. Ctrl-C stops the answer, Ctrl-D leaves, /help tells more.
+    """Talk with an app. Ctrl-C stops the answer, /quit leaves, /help tells more.
 
     The question may come from stdin. The answer goes to stdout, everything else to stderr.
     Ends with 0 when done, 1 when it failed, 2 when used wrongly.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Callable, Generator
@@ -31,12 +32,26 @@ def complain(error: FastGPTError) -> None:
 
 @contextmanager
 def warnings_to(tell: Callable[[str], object]) -> Generator[None]:
-    """Have what the SDK warns of told to people, instead of to developers."""
+    """Have what the SDK warns of, in warnings and in its log, told to people, instead of to developers."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
         tell(str(message))
 
+    told, logger = _Told(tell), logging.getLogger("fastgpt_client")
+    logger.addHandler(told)
     with warnings.catch_warnings():
         warnings.simplefilter("always", FastGPTWarning)
         warnings.showwarning = show
-        yield
+        try:
+            yield
+        finally:
+            logger.removeHandler(told)
+
+
+class _Told(logging.Handler):
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        super().__init__(logging.WARNING)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(record.getMessage())

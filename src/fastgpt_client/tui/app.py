@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -19,11 +19,12 @@ from textual.worker import Worker, WorkerError
 from ..cli.chat.last import remember
 from ..cli.chat.talk import checked_file
 from ..conversation.records import open_question
+from ..conversation.recovery import patience
 from ..errors import ArgumentError, FastGPTError, StreamError
-from ..events import Interactive
+from ..events import Interactive, Reply
 from ..models.chat import ChatRecord
 from ..trace import Trace
-from .chat import Answer, Messages, Prompt, Question, Showing, answer_of
+from .chat import Answer, Messages, Prompt, Question, Showing
 from .dialogs import ChoiceDialog, ConfirmDialog, FormDialog, TextDialog
 from .nodes import Nodes
 from .search import title_of
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from ..clients import AsyncChatClient
     from ..conversation import AsyncConversation, Opening
 
-RECORDS = 100
-"""So many of the latest messages of a conversation are shown."""
+RECORDS = 20
+"""So many messages of a conversation are shown, and so many more when the user comes to the first of them."""
 THROTTLE = 0.05
 """Seconds between two drawings of what comes."""
 
@@ -80,6 +81,7 @@ class ChatScreenApp(App[None]):
         self._files: list[str] = list(files)
         self.conversation: AsyncConversation = client.conversation(chatId, variables=self._variables)
         self._begin_with = chatId
+        self._older: AsyncIterator[ChatRecord] | None = None
         self._busy_line = Static(id="busy", markup=False)
         self._files_line = Static(id="files", markup=False)
 
@@ -92,7 +94,7 @@ class ChatScreenApp(App[None]):
                 yield self._files_line
                 yield Prompt()
             yield Nodes()
-        yield Footer(show_command_palette=False)
+        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         self._show_files()
@@ -131,24 +133,14 @@ class ChatScreenApp(App[None]):
     async def again(self) -> None:
         """Have the last question answered anew."""
         self._busy("…")
-        try:
-            reply = await self.conversation.regenerate()
-            await self._show_records()
-            messages = self.query_one(Messages)
-            if (known := messages.last_answer) is not None:  # the reply tells more than its record
-                await known.remove()
-            await messages.add(answer_of(reply))
-            self.query_one(Nodes).show(Trace.of(reply))
-            await self._go_on(reply.interactive)
-        except FastGPTError as error:
-            self._failed(error)
-        finally:
-            self._busy("")
+        await self._run(self.conversation.stream_regenerate(), self.query_one(Messages).take_back)
 
-    async def _run(self, opening: Opening) -> bool:
+    async def _run(self, opening: Opening, begun: Callable[[], Awaitable[None]] | None = None) -> bool:
         """Show a run and all that follows from it; whether it began."""
         try:
             response = await opening
+            if begun is not None:
+                await begun()
         except FastGPTError as error:
             self._failed(error)
             return False
@@ -170,7 +162,7 @@ class ChatScreenApp(App[None]):
             given = await self._ask(asked)
             if given is None:
                 break
-            await self.query_one(Messages).add(Question(_shown(asked, given)))
+            await self.query_one(Messages).add(Question(_shown(asked, given), answers=True))
             asked = await self._show(await self.conversation.stream_answer(given))
         sidebar = self.query_one(Sidebar)
         sidebar.texts[self.conversation.chatId] = "\n".join(answer.text for answer in self.query(Answer))
@@ -185,7 +177,7 @@ class ChatScreenApp(App[None]):
         await self.query_one(Messages).add(answer)
         showing = Showing(answer, self.query_one(Nodes).show, self._busy)
         try:
-            reply = await response.ahandle(showing, THROTTLE, citations="number")
+            reply = await self._read(response, showing)
         except asyncio.CancelledError:  # leaving its stream stops the run
             answer.tell("(stopped)", "failure")
             raise
@@ -195,6 +187,20 @@ class ChatScreenApp(App[None]):
         if not reply.text and not reply.reasoning and reply.error is None:
             await answer.remove()
         return reply.interactive
+
+    async def _read(self, response: ChatResponse, showing: Showing) -> Reply:
+        """Read a run; when its connection breaks, go on with it."""
+        try:
+            return await response.ahandle(showing, THROTTLE, citations="number")
+        except StreamError as broken:
+            if patience(broken, 1) is None:
+                raise
+            self._busy("the connection broke, looking for the rest")
+            try:
+                rest = await self.conversation.resume()
+            except FastGPTError:
+                raise broken from None
+            return await rest.ahandle(showing, THROTTLE, citations="number")
 
     async def _ask(self, asked: Interactive) -> str | dict[str, Any] | None:
         if asked.fields:
@@ -206,8 +212,8 @@ class ChatScreenApp(App[None]):
     def _at_work(self, group: str) -> list[Worker[Any]]:
         return [worker for worker in self.workers if worker.group == group and not worker.is_finished]
 
-    def _stop(self) -> None:
-        for worker in self._at_work("run"):
+    def _stop(self, group: str = "run") -> None:
+        for worker in self._at_work(group):
             worker.cancel()
 
     def _busy(self, what: str) -> None:
@@ -231,12 +237,14 @@ class ChatScreenApp(App[None]):
     async def open_chat(self, chatId: str | None, title: str) -> None:
         """Go on with a conversation, or begin one; what still runs in this one is stopped."""
         self._stop()
+        self._stop("older")
         self.conversation = self._client.conversation(chatId, variables=self._variables)
         self.query_one(Nodes).show(Trace())
         messages = self.query_one(Messages)
         messages.border_title = title or None
         self.query_one(Sidebar).mark_open(chatId or "")
         asked: Interactive | None = None
+        self._older = None
         if chatId is None:
             await messages.show([])
         else:
@@ -251,21 +259,40 @@ class ChatScreenApp(App[None]):
     @work(exclusive=True, group="run")
     async def answer(self, asked: Interactive, given: str | dict[str, Any]) -> None:
         """Answer what the app asked when the conversation was left."""
-        await self.query_one(Messages).add(Question(_shown(asked, given)))
+        await self.query_one(Messages).add(Question(_shown(asked, given), answers=True))
         await self._run(self.conversation.stream_answer(given))
 
     async def _show_records(self) -> Interactive | None:
-        """Show what was said in the conversation; what the app still asks."""
-        chatId, records = self.conversation.chatId, list[ChatRecord]()
-        async for record in self._client.iter_chat_records(chatId=chatId):
-            records.append(record)
-            if len(records) == RECORDS:
-                break
-        records.reverse()
-        self.query_one(Sidebar).texts[chatId] = "\n".join(record.text for record in records)
+        """Show what was said last in the conversation; what the app still asks."""
+        self._older = self._client.iter_chat_records(chatId=self.conversation.chatId)
+        records = await self._read_older()
         await self.query_one(Messages).show(records)
         raw, _ = open_question(records)
         return Interactive.from_wire(raw) if raw else None
+
+    async def _read_older(self) -> list[ChatRecord]:
+        """The messages before those that were read, oldest first."""
+        records, older, self._older = list[ChatRecord](), self._older, None
+        texts, chatId = self.query_one(Sidebar).texts, self.conversation.chatId
+        while older is not None and len(records) < RECORDS:
+            try:
+                records.insert(0, await anext(older))
+            except StopAsyncIteration:
+                older = None
+        self._older = older
+        texts[chatId] = "\n".join([texts.get(chatId, ""), *(record.text for record in records)])
+        return records
+
+    @work(exclusive=True, group="older")
+    async def on_messages_top(self) -> None:
+        """Show what was said before."""
+        if self._older is None:
+            return
+        try:
+            if records := await self._read_older():
+                await self.query_one(Messages).show_before(records)
+        except FastGPTError as error:
+            self._failed(error)
 
     @work(group="change")
     async def on_sidebar_change(self, event: Sidebar.Change) -> None:
@@ -293,6 +320,7 @@ class ChatScreenApp(App[None]):
         if self._at_work("run"):
             self._stop()
         else:
+            self.query_one(Sidebar).stop_looking()
             self.query_one(Prompt).focus()
 
     def action_retry(self) -> None:

@@ -60,11 +60,12 @@ class Prompt(TextArea):
 
 
 class Question(Static):
-    """What the user said."""
+    """What the user said, or answered in a dialog."""
 
-    def __init__(self, text: str, files: Sequence[str] = ()) -> None:
+    def __init__(self, text: str, files: Sequence[str] = (), *, answers: bool = False) -> None:
         names = "".join(f"\n📎 {Path(file).name}" for file in files)
         super().__init__(text + names, classes="question", markup=False)
+        self.answers: bool = answers
 
 
 class Answer(Vertical):
@@ -95,18 +96,44 @@ class Answer(Vertical):
 class Messages(VerticalScroll):
     """What was said in a conversation; stays at the end while something comes, unless the user scrolled up."""
 
+    class Top(Message):
+        """The first message that is shown is in view: what was said before it may be wanted."""
+
     def on_mount(self) -> None:
         self.anchor()
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if new_value <= 0 < old_value:
+            self.post_message(self.Top())
+
     async def show(self, records: Sequence[ChatRecord]) -> None:
-        """Show what was said earlier."""
+        """Show what was said last."""
         await self.remove_children()
         await self.mount_all(_message(record) for record in records if record.text)
         self.anchor()
+        self.call_after_refresh(self._fill)
+
+    async def show_before(self, records: Sequence[ChatRecord]) -> None:
+        """Show what was said before; what is in view stays there."""
+        below = self.max_scroll_y - self.scroll_y
+        await self.mount_all((_message(record) for record in records if record.text), before=0)
+        self.call_after_refresh(lambda: self.scroll_to(y=self.max_scroll_y - below, animate=False, force=True))
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        if not self.max_scroll_y:
+            self.post_message(self.Top())
 
     async def add(self, message: Question | Answer) -> None:
         await self.mount(message)
         self.anchor()
+
+    async def take_back(self) -> None:
+        """Remove all that came after the last thing that was said."""
+        said = [child for child in self.children if isinstance(child, Question) and not child.answers]
+        for child in self.children[self.children.index(said[-1]) + 1 :] if said else ():
+            await child.remove()
 
     @property
     def last_answer(self) -> Answer | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import ClassVar
@@ -14,6 +15,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
+from textual.worker import Worker, WorkerError
 
 from ..clients import AsyncChatClient
 from ..errors import FastGPTError
@@ -21,6 +23,10 @@ from ..models.chat import ChatHistory
 from .search import find_chats, title_of
 
 PAGE = 30
+AT_ONCE = 8
+LOOKED_INTO = 300
+"""So many conversations are looked into by one search, the latest first, and into so many of their latest messages."""
+LATEST = 30
 
 
 class Sidebar(Vertical):
@@ -61,11 +67,13 @@ class Sidebar(Vertical):
         self._chats: list[ChatHistory] = []
         self._shown: list[ChatHistory] = []
         self._open = ""
+        self._looking: Worker[None] | None = None
+        self._unread = 0
         self.texts: dict[str, str] = {}
-        """What was said in the conversations that were opened, for searching."""
+        """What was said in the conversations that were opened or looked into, for searching."""
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="Search", id="search")
+        yield Input(placeholder="Search, ⏎ in texts too", id="search")
         yield OptionList(id="chats")
 
     def on_mount(self) -> None:
@@ -98,14 +106,15 @@ class Sidebar(Vertical):
 
     def _show(self) -> None:
         options = self.query_one(OptionList)
-        at = self.selected
+        at = self.selected if options.has_focus else None
         self._shown = find_chats(self._chats, self.query_one(Input).value, self.texts)
         options.clear_options()
         options.add_options([Option(self._line(chat)) for chat in self._shown])
         with suppress(ValueError):
             ids = [chat.chatId for chat in self._shown]
             options.highlighted = ids.index(at.chatId if at is not None and at.chatId in ids else self._open)
-        self.border_subtitle = f"{len(self._shown)}{'+' if self._more is not None else ''}"
+        looks = f" found, {self._unread} to read" if self._unread else ""
+        self.border_subtitle = f"{len(self._shown)}{'+' if self._more is not None else ''}{looks}"
 
     def _line(self, chat: ChatHistory) -> Text:
         mark = "★ " if chat.top else ""
@@ -121,11 +130,43 @@ class Sidebar(Vertical):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._show()
+        self.stop_looking()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.query_one(OptionList).focus()
+        if event.value.strip():
+            self._looking = self._look()
+
+    def stop_looking(self) -> None:
+        """Look into no more conversations."""
+        if self._looking is not None:
+            self._looking.cancel()
+        self._unread = 0
+        self._show()
+
+    @work(exclusive=True, group="look")
+    async def _look(self) -> None:
+        """Read what was said in conversations that were not opened, and show which of them are sought as well."""
+        while self._more is not None and len(self._chats) < LOOKED_INTO:
+            more, self._more = self._more, None
+            with suppress(WorkerError):
+                await self._read(more, list(self._chats), LOOKED_INTO).wait()
+        found = {chat.chatId for chat in self._shown}
+        unread = [chat for chat in self._chats if chat.chatId not in self.texts and chat.chatId not in found]
+        try:
+            for at in range(0, len(unread), AT_ONCE):
+                self._unread = len(unread) - at
+                self._show()
+                await asyncio.gather(*map(self._learn, unread[at : at + AT_ONCE]))
+        except FastGPTError as error:
+            self.post_message(self.Failed(error))
+        self._unread = 0
+        self._show()
+
+    async def _learn(self, chat: ChatHistory) -> None:
+        records = (await self._client.get_chat_records(chatId=chat.chatId, pageSize=LATEST)).data.list
+        self.texts[chat.chatId] = "\n".join(record.text for record in records)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()

@@ -22,7 +22,7 @@ from ..notes import NO_SERVER, complain, notes, warnings_to
 from ..output import dumped
 from .commands import Commands
 from .last import last_chat
-from .questions import FromFile, InPlace, Nobody, read_line
+from .questions import FromFile, InPlace, Nobody, read_line, read_text
 from .talk import Talk, checked_file
 from .variables import read_variables
 from .views import JsonView, LiveView, PlainView, View, error_object, reply_object
@@ -54,7 +54,7 @@ def run_chat(wanted: Wanted, base_url: str, api_key: str | None, app: str | None
         variables = read_variables(wanted.variables, wanted.variables_file)
         answerer = FromFile(wanted.answers) if wanted.answers else _asker(wanted)
         if wanted.as_json and wanted.question is None:
-            wanted.question = sys.stdin.read().strip()
+            wanted.question = read_text(sys.stdin.read).strip()
         if wanted.question is not None and not wanted.question.strip():
             raise ArgumentError("there is nothing to ask: the question is empty")
     except ArgumentError as error:
@@ -79,6 +79,9 @@ def run_chat(wanted: Wanted, base_url: str, api_key: str | None, app: str | None
             )
     except FastGPTError as error:
         complain(error)
+        return 1
+    except EOFError:
+        print("The app asks, and there is nothing more to read.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -122,23 +125,20 @@ def _ask_for_machines(talk: Talk, question: str, *, events: bool) -> int:
 
 def _converse(talk: Talk, *, going_on: bool) -> int:
     commands = Commands(talk)
-    notes.print(f"[dim]Chat {talk.conversation.chatId}. Ctrl-C stops an answer, Ctrl-D leaves, /help tells more.[/dim]")
+    notes.print(f"[dim]Chat {talk.conversation.chatId}. Ctrl-C stops an answer, /quit leaves, /help tells more.[/dim]")
     with suppress(ImportError):
         import_module("readline")  # lets what is typed be edited, and keeps it
 
     failed = False
     if going_on:
-        try:
-            talk.answer_open_question()
-        except EOFError:
-            return _nothing_to_read()
+        talk.answer_open_question()
     while True:
         try:
             text = _read()
         except EOFError:
             return int(failed and not sys.stdin.isatty())
         except KeyboardInterrupt:
-            notes.print("\n[dim]Ctrl-D leaves.[/dim]")
+            notes.print("\n[dim]/quit leaves.[/dim]")
             continue
         if not text.strip():
             continue
@@ -150,17 +150,10 @@ def _converse(talk: Talk, *, going_on: bool) -> int:
             else:
                 talk.say(text.removeprefix("/") if text.startswith("//") else text)
         except KeyboardInterrupt:  # leaving its stream stopped the run
-            notes.print("\n[dim](stopped)[/dim]")
-        except EOFError:
-            return _nothing_to_read()
+            notes.print("[dim](stopped)[/dim]")
         except FastGPTError as error:
             complain(error)
             failed = True
-
-
-def _nothing_to_read() -> int:
-    print("The app asks, and there is nothing more to read.", file=sys.stderr)
-    return 1
 
 
 def _read() -> str:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from markdown_it import MarkdownIt
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_TABLE = re.compile(r"[ |:]*-[-| :]*")
 
 
 class Blocks:
@@ -36,15 +37,16 @@ class Blocks:
         self.rest = "\n".join(lines[starts[-1] :])
         return ["\n".join(lines[here:there]).rstrip() for here, there in pairwise(starts)]
 
-    def finish(self) -> str:
-        """The last block, at the end of the text."""
+    def finish(self) -> list[str]:
+        """The last blocks, at the end of the text."""
+        blocks = self.feed("\n")
         rest, self.rest = self.rest.rstrip(), ""
-        return rest
+        return [*blocks, rest] if rest else blocks
 
     def tail(self, count: int) -> str:
-        """The last lines of ``rest``, for a screen that has no room for all; code stays code."""
+        """The last lines of ``rest``, for a screen that has no room for all; code stays code, a table a table."""
         lines = self.rest.split("\n")
         if len(lines) <= count:
             return self.rest
-        opening = [lines[0]] if _FENCE.match(lines[0]) else []
-        return "\n".join([*opening, *lines[-count:]])
+        opening = 1 if _FENCE.match(lines[0]) else 2 if "|" in lines[0] and _TABLE.fullmatch(lines[1]) else 0
+        return "\n".join([*lines[:opening], *lines[max(opening, len(lines) - count) :]])

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from ... import _json
+from ...citations import strip_citations
 from ...errors import ArgumentError
 from ..notes import notes
 from .transcript import as_markdown
 from .variables import read_variable
+from .views import Answer
 
 if TYPE_CHECKING:
     from .talk import Talk
@@ -71,8 +73,12 @@ class Commands:
         if not records:
             notes.print("[dim]Nothing was said yet.[/dim]")
         for record in records:
-            who = "[bold]You[/bold]" if record.obj == "Human" else "[bold]App[/bold]"
-            notes.print(f"{who}: {escape(record.text)}", soft_wrap=True)
+            text = strip_citations(record.text)
+            if record.obj != "Human" and notes.is_terminal:
+                notes.print("[bold]App[/bold]:", Answer(text))
+            else:
+                who = "You" if record.obj == "Human" else "App"
+                notes.print(f"[bold]{who}[/bold]: {escape(text)}")
 
     def _file(self, path: str) -> None:
         for each in _words(path, "/file PATH"):

@@ -43,7 +43,7 @@ class Nobody:
 
 
 class InPlace:
-    """Asks the user, field by field; what does not fit is asked again. An interrupt leaves the question open."""
+    """Asks the user, field by field; what does not fit is asked again. Ctrl-C, or Ctrl-D, leaves the question open."""
 
     def __init__(self, read: Callable[[str], str] | None = None) -> None:
         self._read = read or read_line
@@ -57,7 +57,9 @@ class InPlace:
             if asked.options:
                 return self._again(lambda: read_choice(asked, self._read("Which one? ").strip()))
             return self._read("> ")
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, EOFError) as left:
+            if isinstance(left, EOFError) and not sys.stdin.isatty():
+                raise
             notes.print("\n[dim](not answered)[/dim]")
             return None
 
@@ -116,8 +118,24 @@ def show_question(asked: Interactive) -> None:
 
 
 def read_line(prompt: str) -> str:
-    """A line from the user, or from what is piped in."""
-    return input(prompt if sys.stdin.isatty() else "")
+    """A line from the user, or from what is piped in. The prompt is no data: it does not go into a pipe."""
+    if sys.stdin.isatty() and not sys.stdout.isatty():
+        print(prompt, end="", file=sys.stderr, flush=True)
+    return read_text(lambda: input(prompt if sys.stdin.isatty() and sys.stdout.isatty() else ""))
+
+
+def read_text(read: Callable[[], str]) -> str:
+    """What is typed or piped in.
+
+    Raises:
+        ArgumentError: It is in another encoding.
+    """
+    try:
+        return read()
+    except UnicodeDecodeError as error:
+        raise ArgumentError(
+            f"what comes in is not {error.encoding}: convert it, or say with PYTHONIOENCODING how it is encoded"
+        ) from None
 
 
 def read_secret(prompt: str) -> str:

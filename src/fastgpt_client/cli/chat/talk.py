@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...conversation.records import open_question
-from ...errors import ArgumentError
+from ...conversation.recovery import patience
+from ...errors import ArgumentError, FastGPTError, StreamError
 from ...events import Interactive, Reply
+from ..notes import notes
 from .last import remember
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ class Talk:
 
     def retry(self) -> Reply:
         """Have the last question answered anew."""
-        return self._finish(self.view.replay(self.conversation.regenerate))
+        return self._show(self.conversation.stream_regenerate())
 
     def answer_open_question(self) -> None:
         """Answer what the app asked when this conversation was left."""
@@ -98,12 +100,24 @@ class Talk:
 
     def _show(self, response: ChatResponse) -> Reply:
         remember(self.client._session, self.conversation.chatId)  # pyright: ignore[reportPrivateUsage]
-        return self._finish(self.view.show(response))
-
-    def _finish(self, reply: Reply) -> Reply:
+        reply = self._read(response)
         while reply.interactive is not None and (given := self.answerer.answer(reply.interactive)) is not None:
-            reply = self.view.show(self.conversation.stream_answer(given))
+            reply = self._read(self.conversation.stream_answer(given))
         if reply.error is not None and not reply.text and reply.interactive is None:
             reply.error.reply = reply
             raise reply.error
         return reply
+
+    def _read(self, response: ChatResponse) -> Reply:
+        """Show a run; when its connection breaks, go on with it."""
+        try:
+            return self.view.show(response)
+        except StreamError as broken:
+            if patience(broken, 1) is None:
+                raise
+            notes.print("[dim]The connection broke. Looking for the rest of the answer …[/dim]")
+            try:
+                rest = self.conversation.resume()
+            except FastGPTError:
+                raise broken from None
+            return self.view.show(rest)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.markdown import Heading, Markdown
-from rich.segment import Segment
+from rich.segment import ControlType, Segment, Segments
 from rich.spinner import Spinner
 from rich.text import Text
 
@@ -21,8 +21,6 @@ from .blocks import Blocks
 from .nodes import node_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..._response import ChatResponse
     from ...errors import FastGPTError
     from ...events import Reply, StreamEvent
@@ -42,20 +40,6 @@ class View(ChatHandler):
         self.begin()
         try:
             reply = response.handle(self, citations="number")
-        finally:
-            self.end()
-        self.after(reply)
-        return reply
-
-    def replay(self, run: Callable[[], Reply]) -> Reply:
-        """Show a run that is told as a whole, at its end."""
-        self.begin()
-        try:
-            reply = run()
-            if self.trace is not None:
-                self.trace = Trace.of(reply)
-            self.on_thinking(reply.reasoning)
-            self.on_answer(numbered(reply.text))
         finally:
             self.end()
         self.after(reply)
@@ -119,15 +103,15 @@ class LiveView(View):
         self._blocks = Blocks()
         self._style = ""
         self._busy = Spinner("dots", Text("…", "dim"))
-        self._live: Live | None = None
+        self._moves: _Moving | None = None
 
     def begin(self) -> None:
         self._blocks, self._style = Blocks(), ""
         self._busy.update(text=Text("…", "dim"))
-        self._live = Live(
+        self._moves = _Moving(
             console=self.console, get_renderable=self._moving, refresh_per_second=10, transient=True, screen=False
         )
-        self._live.start()
+        self._moves.start()
 
     def on_status(self, name: str) -> None:
         self._busy.update(text=Text(name, "dim"))
@@ -142,11 +126,11 @@ class LiveView(View):
         self._add(text, "")
 
     def end(self) -> None:
-        if self._live is not None:
+        if self._moves is not None:
             last, self._blocks = self._blocks.finish(), Blocks()
-            self._live.stop()
-            self._live = None
-            self._print(last)
+            self._moves.stop()
+            self._moves = None
+            self._print(*last)
 
     def after(self, reply: Reply) -> None:
         for line in sources(reply):
@@ -158,15 +142,14 @@ class LiveView(View):
 
     def _add(self, text: str, style: str) -> None:
         if style != self._style:
-            self._print(self._blocks.finish())
+            self._print(*self._blocks.finish())
             self._style = style
-        for block in self._blocks.feed(text):
-            self._print(block)
+        self._print(*self._blocks.feed(text))
 
-    def _print(self, block: str) -> None:
-        if block:
-            self.console.print(Answer(block, style=self._style or "none"))
-            self.console.print()
+    def _print(self, *blocks: str) -> None:
+        printer = self.console if self._moves is None else self._moves
+        for block in blocks:
+            printer.print(Answer(block, style=self._style or "none"), "")
 
     def _moving(self) -> RenderableType:
         room = max(self.console.height - 2, 1)
@@ -175,7 +158,7 @@ class LiveView(View):
             parts.append(Answer(self._blocks.tail(room), style=self._style or "none"))
         if self.trace is not None and self.trace.roots:
             parts.append(node_tree(self.trace))
-        return Group(Tail(Group(*parts), room), self._busy)
+        return Group(_WRAP_OFF, Tail(Group(*parts), room), _WRAP_ON, self._busy)
 
 
 class JsonView(View):
@@ -188,6 +171,23 @@ class JsonView(View):
     def on_event(self, event: StreamEvent) -> None:
         if self._events:
             print(dumped({"event": event.event, "data": event.data}), flush=True)
+
+
+class _Moving(Live):
+    """What is drawn again and again; its thread does not draw while something is printed above it."""
+
+    def print(self, *above: RenderableType) -> None:
+        with self._lock:
+            self._live_render.set_renderable(self.renderable)  # without what is now above
+            self.console.print(*above)
+
+
+def _control(code: str) -> Segments:
+    return Segments([Segment(code, None, [(ControlType.CARRIAGE_RETURN,)])])
+
+
+_WRAP_OFF, _WRAP_ON = _control("\x1b[?7l"), _control("\x1b[?7h")
+"""A line stays one, also where the terminal takes a letter (an emoji of several) to be wider than it is taken here."""
 
 
 class Tail:

@@ -68,6 +68,9 @@ def test_made_listed_and_deleted(kb: Kb, terminal: io.StringIO) -> None:
     assert "By command/Made here is there" in made.stderr
     assert kb("list").exit_code == 0
     assert "By command/Made here" in plain(terminal.getvalue())
+    again = kb("create", "Made here", "--folder", "/By command/")
+    assert again.exit_code == 2
+    assert f"By command/Made here is there already ({made.stdout.strip()})" in again.stderr
     assert kb("rm", "Made here", "--yes").exit_code == 0
     gone = kb("rm", "Made here", "--yes")
     assert gone.exit_code == 2
@@ -244,6 +247,12 @@ def test_what_goes_wrong_has_a_code(kb: Kb) -> None:
         raise KeyboardInterrupt
 
     assert kb_tools.carry_out(interrupted, "http://127.0.0.1:1", KEY) == 130
+
+    async def seen_enough(client: Any) -> int:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):  # kb show … | head: typer ends it quietly
+        kb_tools.carry_out(seen_enough, "http://127.0.0.1:1", KEY)
 
 
 # --- bars

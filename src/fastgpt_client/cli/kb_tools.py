@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,16 +15,16 @@ from rich.table import Table
 from rich.tree import Tree
 
 from .. import knowledge
-from .._json import encode
 from .._session import DEFAULT_BASE_URL
 from ..api.datasets import SearchMode
 from ..clients import AsyncDatasetClient
 from ..errors import ArgumentError, FastGPTError
 from ..knowledge.duplicates import By, Keep
 from .notes import NO_SERVER
+from .output import dumped
 from .progress import show_progress
 
-STUCK, FAILED = 3, 4
+STUCK, FAILED, INTERRUPTED = 3, 4, 130
 _SHOWN_ROWS = 1000
 _SHOWN_FAILURES = 20
 _SHOWN_LETTERS = 300
@@ -43,10 +44,12 @@ def carry_out(work: Work, base_url: str | None, api_key: str | None) -> int:
         return 2
     except FastGPTError as error:
         note(f"{type(error).__name__}: {error}")
+    except BrokenPipeError:  # head has seen enough; typer ends quietly
+        raise
     except OSError as error:
         note(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return 1
 
 
@@ -57,7 +60,7 @@ def note(text: str) -> None:
 
 def data(value: object) -> None:
     """A line for machines."""
-    print(encode(value).decode(), flush=True)
+    print(dumped(value), flush=True)
 
 
 def out() -> Console | None:
@@ -72,7 +75,13 @@ def confirmed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise ArgumentError(f"{question} Nobody is here to answer: say --yes if you mean it")
-    return typer.confirm(question, err=True)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's would wait for the answer
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 # --- the commands
@@ -97,6 +106,12 @@ def list_bases(as_json: bool) -> Work:
 
 def create(name: str, folder: str | None, intro: str, vector_model: str | None, agent_model: str | None) -> Work:
     async def work(client: AsyncDatasetClient) -> int:
+        path = "/".join(filter(None, [*(folder or "").split("/"), name]))
+        async for base in knowledge.iter_bases(client):
+            if base.path == path and base.type != "folder":
+                raise ArgumentError(
+                    f"{path} is there already ({base.id}); two of one name can only be told by their ids"
+                )
         made = await knowledge.create_base(
             client, name, folder=folder, intro=intro, vectorModel=vector_model, agentModel=agent_model
         )

@@ -162,6 +162,8 @@ class State:
                 self.db: sqlite3.Connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
                 opened.callback(self.db.close)
                 self._prepare(path)
+            except sqlite3.OperationalError as error:
+                raise StateError(f"{path} cannot be used: {error}; is its folder there, and writable?") from error
             except sqlite3.DatabaseError as error:
                 raise StateError(f"{path} cannot be used: {error}; move it away to begin anew") from error
             self._opened: ExitStack = opened.pop_all()

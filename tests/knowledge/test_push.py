@@ -26,6 +26,7 @@ from fastgpt_client.knowledge import (
     SyncReport,
     UnknownBaseError,
 )
+from fastgpt_client.knowledge.apply import Applier
 from fastgpt_client.local import LocalServer
 from tests.conftest import World
 
@@ -244,9 +245,41 @@ def test_the_state_can_be_made_anew(base: Keeper, backend: LocalServer, proxy: P
     assert "rebuild" in {event.phase for event in events}
 
 
-def test_what_is_there_twice_goes_when_the_state_is_made_anew(
-    base: Keeper, backend: LocalServer, folder: Path, tmp_path: Path
+def test_two_states_of_one_folder(
+    base: Keeper, backend: LocalServer, proxy: Proxy, folder: Path, tmp_path: Path
 ) -> None:
+    def put(name: str, text: str) -> None:
+        (folder / "in").mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+
+    laptop, ci = tmp_path / "laptop.db", tmp_path / "ci.db"
+    for name in ("a.md", "in/b.md", "in/c.md", "d.md"):
+        put(name, f"{name} 1")
+    write_table(random.Random(2), folder / "q.csv", 5)
+    base.sync(folder, state=laptop)
+    assert base.sync(folder, state=ci).plan.empty
+    put("a.md", "a 2")
+    put("in/b.md", "b 2")
+    put("new.md", "new")
+    write_table(random.Random(3), folder / "q.csv", 6)
+    (folder / "in" / "c.md").rename(folder / "c.md")
+    (folder / "d.md").unlink()
+    base.sync(folder, state=laptop)
+    put("in/b.md", "b 3")  # of this the other state knows neither the second nor the third
+    proxy.clear()
+    assert base.sync(folder, state=ci).plan == Plan(add=1, change=3, rename=1, remove=1)
+    assert proxy.counts["/collection/create/localFile"] == 1
+    check(backend.base_url, base.name, folder)
+    assert base.sync(folder, state=ci).plan.empty
+
+
+def test_what_is_there_twice_goes_when_the_state_is_made_anew(
+    base: Keeper, backend: LocalServer, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_the_same_moment(*_: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(Applier, "_made_elsewhere", at_the_same_moment)
     write_table(random.Random(9), folder / "q.csv", 10)
     (folder / "a.md").write_text("a")
     for number in range(2):  # a state that knows nothing of the other, and does not look

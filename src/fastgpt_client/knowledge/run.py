@@ -141,6 +141,8 @@ async def _run(
         links = settings if source.links else None
         await rebuild(server, state, applier.source, applier.into, links, wishes.on_progress)
         state.learned()
+    else:
+        applier.look_first = True
     if not wishes.plan_only:
         await applier.resume()
         await applier.count_again()

@@ -237,6 +237,12 @@ class State:
         row = (self.target, entry.path, entry.kind, entry.size, entry.mtime, entry.hash, settings, collection)
         self.db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
+    def take(self, entry: Entry, settings: str, collection: str) -> None:
+        """Something was found on the server, and takes the place of what is known there."""
+        with self.db:
+            self.db.execute("BEGIN")
+            self._put(entry, settings, collection)
+
     def drop_file(self, path: str) -> None:
         """It is not on the server any more."""
         self.db.execute("DELETE FROM files WHERE target = ? AND path = ?", (self.target, path))

@@ -40,7 +40,7 @@ class ProgressDisplay:
             self._console.print(f"[red]{escape(': '.join(filter(None, (event.item, event.error))))}[/red]")
         if event.phase == "watch":
             self.stop(erase=True)
-        elif self._console.is_terminal:
+        elif self._console.is_terminal and event.total != 0:
             self._draw(event)
 
     def end(self) -> None:
@@ -109,7 +109,9 @@ class _Rate(ProgressColumn):
     """How many a second; where the end is known, also how many of how many."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed or 0
+        # Of all the time: what comes in bursts has no speed of its own.
+        seconds = task.finished_time or task.elapsed or 0
+        speed = task.completed / seconds if seconds > 0.1 else 0
         count = _short(task.completed) + (f"/{_short(task.total)}" if task.total is not None else "")
         rate = f" {_short(speed) if speed >= 10 else f'{speed:.1f}'}/s" if speed >= 0.05 else ""
         return Text(f"{count}{rate}", style="progress.data.speed")

@@ -94,7 +94,8 @@ def on_a_terminal(words: list[str], typed: str, until: str, environment: dict[st
                 if re.search(until, Text.from_ansi("\n".join(lines)).plain):
                     screen = "\n".join(lines).rstrip()
     os.close(ours)
-    assert process.wait() == 0 and screen, written
+    assert process.wait() == 0, written
+    assert screen, written
     return screen
 
 

@@ -18,7 +18,7 @@ from .. import knowledge
 from .._session import DEFAULT_BASE_URL
 from ..api.datasets import SearchMode
 from ..clients import AsyncDatasetClient
-from ..errors import ArgumentError, FastGPTError
+from ..errors import ArgumentError, FastGPTError, NotFoundError
 from ..knowledge.duplicates import By, Keep
 from .notes import NO_SERVER
 from .output import dumped
@@ -194,20 +194,28 @@ def wait(
             )
         if as_json:
             data({"report": report})
-        return tell_training(base.path, report)
+        return await tell_training(client, base.path, report)
 
     return work
 
 
-def tell_training(name: str, report: knowledge.TrainingReport) -> int:
+async def tell_training(client: AsyncDatasetClient, name: str, report: knowledge.TrainingReport) -> int:
     """The summary of a training, and its exit code."""
-    for failure in report.failures[:_SHOWN_FAILURES]:
-        where = f"{failure.collectionId}, chunk {failure.chunkIndex} ({failure.mode})"
-        note(f"failed: {where}: {failure.error} {failure.q[:60]!r}")
+    failures, unfinished = report.failures[:_SHOWN_FAILURES], report.unfinished[:_SHOWN_FAILURES]
+    called: dict[str, str] = {}
+    for each in (*failures, *unfinished):
+        if each.collectionId not in called:
+            called[each.collectionId] = await _name_of(client, each.collectionId)
+    for failure in failures:
+        where = f"{called[failure.collectionId]}, chunk {failure.chunkIndex} ({failure.mode})"
+        text = f" {failure.q[:60]!r}" if failure.q else ""
+        note(f"failed: {where}: {failure.error}{text}")
     if len(report.failures) > _SHOWN_FAILURES:
         note(f"… and {len(report.failures) - _SHOWN_FAILURES} more; --json has all.")
-    for each in report.unfinished[:_SHOWN_FAILURES]:
-        note(f"{each.step}: {each.collectionId}: {each.active} left, {each.trained} done")
+    for each in unfinished:
+        note(f"{each.step}: {called[each.collectionId]}: {each.active} left, {each.trained} done")
+    if len(report.unfinished) > _SHOWN_FAILURES:
+        note(f"… and {len(report.unfinished) - _SHOWN_FAILURES} more; --json has all.")
     words = {
         "trained": "all is trained",
         "failed": f"{len(report.failures)} chunks could not be trained; kb wait --retry tries them again",
@@ -216,6 +224,14 @@ def tell_training(name: str, report: knowledge.TrainingReport) -> int:
     }
     note(f"{name}: {words[report.state]} ({report.seconds:.1f} s).")
     return {"trained": 0, "failed": FAILED}.get(report.state, STUCK)
+
+
+async def _name_of(client: AsyncDatasetClient, collectionId: str) -> str:
+    """What a collection is called, with its id."""
+    try:
+        return f"{(await client.get_collection(collectionId)).data.name} ({collectionId})"
+    except NotFoundError:
+        return collectionId
 
 
 def search(
@@ -318,7 +334,7 @@ def import_(
         refused = f", {report.refused} refused" if report.refused else ""
         counts = f"{report.folders} folders, {report.collections} collections, {report.chunks} chunks{refused}"
         note(f"{base.path}: {counts} from {file}.")
-        code = tell_training(base.path, report.training) if report.training else 0
+        code = await tell_training(client, base.path, report.training) if report.training else 0
         return code or int(bool(report.differences))
 
     return work

@@ -80,6 +80,9 @@ def test_push_and_sync(kb: Kb, folder: Path) -> None:
     assert asked.exit_code == 2
     assert "- in/0.md" in asked.stderr
     assert "say --yes if you mean it" in asked.stderr
+    watched = kb("sync", folder, "--kb", name, "--watch", *chunks)
+    assert watched.exit_code == 2
+    assert "say --yes or --no-delete" in watched.stderr
     done = kb("sync", folder, "--kb", name, "--yes", "--json", *chunks)
     assert done.exit_code == 0
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -115,7 +118,7 @@ def test_failures(kb: Kb, folder: Path) -> None:
     name = folder.parent.name
     failed = kb("push", folder, "--kb", name, "--create")
     assert failed.exit_code == 1
-    assert "failed: bad 00.csv: bad 00.csv, line 2: there is an answer and no question" in failed.stderr
+    assert "failed: bad 00.csv: line 2: there is an answer and no question" in failed.stderr
     assert "… and 5 more; --json has all." in failed.stderr
     assert "✗ 25 failed" in failed.stdout
     (folder / "bad 07.csv").write_text("q,a\nnow,good\n")

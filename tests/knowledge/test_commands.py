@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from fastgpt_client.cli import kb_tools
 from fastgpt_client.cli.app import app
 from fastgpt_client.cli.progress import show_progress
-from fastgpt_client.knowledge import Progress, create_base, wait_trained
+from fastgpt_client.knowledge import CollectionState, Progress, TrainingReport, create_base, wait_trained
 from fastgpt_client.local import LocalServer
 
 from ..conftest import KEY
@@ -68,6 +68,9 @@ def test_made_listed_and_deleted(kb: Kb, terminal: io.StringIO) -> None:
     assert "By command/Made here is there" in made.stderr
     assert kb("list").exit_code == 0
     assert "By command/Made here" in plain(terminal.getvalue())
+    again = kb("create", "Made here", "--folder", "/By command/")
+    assert again.exit_code == 2
+    assert f"By command/Made here is there already ({made.stdout.strip()})" in again.stderr
     assert kb("rm", "Made here", "--yes").exit_code == 0
     gone = kb("rm", "Made here", "--yes")
     assert gone.exit_code == 2
@@ -127,7 +130,7 @@ def test_the_tree_for_machines(kb: Kb, go: Go) -> None:
     ]
 
 
-def test_waiting_ends_with_a_code_that_means_something(kb: Kb, go: Go) -> None:
+def test_waiting_ends_with_a_code_that_means_something(kb: Kb, go: Go, capsys: pytest.CaptureFixture[str]) -> None:
     fill(go, "Good", {"good": ["one"]})
     good = kb("wait", "Good")
     assert (good.exit_code, good.stdout) == (0, "")
@@ -136,20 +139,26 @@ def test_waiting_ends_with_a_code_that_means_something(kb: Kb, go: Go) -> None:
     bad = kb("wait", "Bad", "--retry")
     assert bad.exit_code == kb_tools.FAILED
     assert "25 chunks are tried again" in bad.stderr
-    assert "the model is gone 'broken" in bad.stderr
+    assert re.search(r"failed: bad \([0-9a-f]{24}\), chunk 0 \(chunk\): the model is gone 'broken", bad.stderr)
     assert "… and 5 more" in bad.stderr
     lines = [json.loads(line) for line in kb("wait", bad_key, "--json").stdout.splitlines()]
     assert lines[0]["phase"] == "training"
     assert len(lines[-1]["report"]["failures"]) == 25
-    fill(go, "Stuck", {"stuck": ["stuck"]})
+    fill(go, "Stuck", {f"stuck {number}": ["stuck"] for number in range(21)})
     stuck = kb("wait", "Stuck", "--stuck-after", "0.3")
     assert stuck.exit_code == kb_tools.STUCK
-    assert "nothing moves any more; 1 chunks are left" in stuck.stderr
+    assert "nothing moves any more; 21 chunks are left" in stuck.stderr
+    assert re.search(r"(waiting|vectorising): stuck 5 \([0-9a-f]{24}\): 1 left, 0 done", stuck.stderr)
+    assert "… and 1 more" in stuck.stderr
     late = kb("wait", "Stuck", "--timeout", "0.1")
     assert late.exit_code == kb_tools.STUCK
     assert "not trained in time" in late.stderr
     none = kb("wait", "Stuck", "--collection", "0" * 24)
     assert none.exit_code == 0
+    left = CollectionState(collectionId="0" * 24, step="waiting", active=1)  # and deleted since
+    late_report = TrainingReport(state="timeout", seconds=1.0, unfinished=[left])
+    assert go(lambda client: kb_tools.tell_training(client, "Gone", late_report)) == kb_tools.STUCK
+    assert f"waiting: {'0' * 24}: 1 left" in capsys.readouterr().err
 
 
 def test_searching(kb: Kb, go: Go, terminal: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,6 +253,12 @@ def test_what_goes_wrong_has_a_code(kb: Kb) -> None:
         raise KeyboardInterrupt
 
     assert kb_tools.carry_out(interrupted, "http://127.0.0.1:1", KEY) == 130
+
+    async def seen_enough(client: Any) -> int:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):  # kb show … | head: typer ends it quietly
+        kb_tools.carry_out(seen_enough, "http://127.0.0.1:1", KEY)
 
 
 # --- bars

@@ -106,7 +106,7 @@ def test_a_state_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "bad.db").write_text("no database, and long enough to be looked at " * 30)
     with pytest.raises(StateError, match="cannot be used"):
         State(tmp_path / "bad.db")
-    with pytest.raises(StateError, match="cannot be used"):
+    with pytest.raises(StateError, match="is its folder there"):
         State(tmp_path / "nowhere" / "state.db")
     other = sqlite3.connect(tmp_path / "other.db")
     other.execute("PRAGMA user_version = 99")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import shutil
 import sqlite3
@@ -20,10 +21,12 @@ from fastgpt_client.knowledge import (
     KnowledgeBase,
     Plan,
     Progress,
+    RemovalRefusedError,
     StateError,
     SyncReport,
     UnknownBaseError,
 )
+from fastgpt_client.knowledge.apply import Applier
 from fastgpt_client.local import LocalServer
 from tests.conftest import World
 
@@ -225,7 +228,7 @@ def test_settings_of_a_folder(base: Keeper, backend: LocalServer, folder: Path) 
 
 def test_the_state_can_be_made_anew(base: Keeper, backend: LocalServer, proxy: Proxy, folder: Path) -> None:
     make_folder(random.Random(9), folder, 30)
-    base.sync(folder, into="in")
+    base.sync(folder, into="/in/")
     path = next(folder.rglob("*.md"))
     path.rename(path.with_name("renamed.md"))
     base.sync(folder, into="in")
@@ -242,14 +245,46 @@ def test_the_state_can_be_made_anew(base: Keeper, backend: LocalServer, proxy: P
     assert "rebuild" in {event.phase for event in events}
 
 
-def test_what_is_there_twice_goes_when_the_state_is_made_anew(
-    base: Keeper, backend: LocalServer, folder: Path, tmp_path: Path
+def test_two_states_of_one_folder(
+    base: Keeper, backend: LocalServer, proxy: Proxy, folder: Path, tmp_path: Path
 ) -> None:
+    def put(name: str, text: str) -> None:
+        (folder / "in").mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+
+    laptop, ci = tmp_path / "laptop.db", tmp_path / "ci.db"
+    for name in ("a.md", "in/b.md", "in/c.md", "d.md"):
+        put(name, f"{name} 1")
+    write_table(random.Random(2), folder / "q.csv", 5)
+    base.sync(folder, state=laptop)
+    assert base.sync(folder, state=ci).plan.empty
+    put("a.md", "a 2")
+    put("in/b.md", "b 2")
+    put("new.md", "new")
+    write_table(random.Random(3), folder / "q.csv", 6)
+    (folder / "in" / "c.md").rename(folder / "c.md")
+    (folder / "d.md").unlink()
+    base.sync(folder, state=laptop)
+    put("in/b.md", "b 3")  # of this the other state knows neither the second nor the third
+    proxy.clear()
+    assert base.sync(folder, state=ci).plan == Plan(add=1, change=3, rename=1, remove=1)
+    assert proxy.counts["/collection/create/localFile"] == 1
+    check(backend.base_url, base.name, folder)
+    assert base.sync(folder, state=ci).plan.empty
+
+
+def test_what_is_there_twice_goes_when_the_state_is_made_anew(
+    base: Keeper, backend: LocalServer, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_the_same_moment(*_: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(Applier, "_made_elsewhere", at_the_same_moment)
     write_table(random.Random(9), folder / "q.csv", 10)
     (folder / "a.md").write_text("a")
     for number in range(2):  # a state that knows nothing of the other, and does not look
         state = tmp_path / f"{number}.db"
-        base.sync(folder, state=state, plan=True)
+        base.sync(folder, exclude=["*"], state=state, delete=False)
         with sqlite3.connect(state) as db:
             db.execute("DELETE FROM files")
         db.close()
@@ -333,6 +368,38 @@ def test_a_plan_that_is_refused(base: Keeper, proxy: Proxy, folder: Path) -> Non
     assert proxy.counts["/collection/create/localFile"] == 0
 
 
+def test_more_goes_than_may(base: Keeper, backend: LocalServer, proxy: Proxy, folder: Path) -> None:
+    for number in range(5):
+        (folder / f"{number}.md").write_text(f"text {number}")
+    base.sync(folder)
+    for number in range(4):
+        (folder / f"{number}.md").unlink()
+    (folder / "other.md").write_text("other")
+    proxy.clear()
+    for most in (None, 3):
+        with pytest.raises(RemovalRefusedError, match=r"has 1 of the 5 files .* max_delete=4") as raised:
+            base.sync(folder, max_delete=most)
+        assert raised.value.plan == Plan(add=1, remove=4, same=1)
+    assert proxy.writes() == 0
+    assert base.sync(folder, plan=True).plan.remove == 4
+    assert base.sync(folder, delete=False).ok
+    assert base.sync(folder, confirm=lambda plan, steps: plan.remove < plan.there).ok  # people were asked
+    check(backend.base_url, base.name, folder)
+    (folder / "4.md").unlink()
+    assert base.sync(folder).plan == Plan(remove=1, same=1)  # half
+
+
+def test_a_plan_for_what_is_not_there_makes_nothing(base: Keeper, backend: LocalServer, folder: Path) -> None:
+    (folder / "a.md").write_text("a")
+    assert base.sync(folder, plan=True).plan == Plan(add=1)
+    assert not (folder / ".fastgpt-kb").exists()
+    with DatasetClient(KEY, backend.base_url) as client:
+        assert base.name not in [each.name for each in client.list_datasets().data]
+    for name in (base.name, "0" * 24):
+        with pytest.raises(UnknownBaseError):
+            KnowledgeBase(name, KEY, backend.base_url, create=name != base.name).sync(folder, plan=True)
+
+
 def test_wrong_use(base: Keeper, world: World, backend: LocalServer, folder: Path) -> None:
     (folder / "a.md").write_text("a")
     for work, said in (
@@ -376,11 +443,12 @@ def pages() -> Iterator[str]:
                 f"<sitemap><loc>{here}/index.xml</loc></sitemap></sitemapindex>",
                 "/one.xml": f"<urlset {space}><url><loc> {here}/a.html </loc></url>"
                 f"<url><loc>{here}/b.html</loc></url></urlset>",
-            }.get(self.path, f"<title>Page {self.path}</title><p>text of {self.path}")
+            }.get(self.path.removesuffix(".gz"), f"<title>Page {self.path}</title><p>text of {self.path}")
             self.send_response(200)
             self.send_header("content-type", "text/html")
             self.end_headers()
-            self.wfile.write(body.encode())
+            packed = self.path.endswith(".gz")
+            self.wfile.write(gzip.compress(body.encode()) if packed else body.encode())
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -395,7 +463,7 @@ def test_pages(
     base: Keeper, backend: LocalServer, proxy: Proxy, pages: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    report = base.push(urls=[f"{pages}/c.html", f"{pages}/a.html"], sitemap=f"{pages}/index.xml")
+    report = base.push(urls=[f"{pages}/c.html", f"{pages}/a.html"], sitemap=f"{pages}/index.xml.gz")
     assert report.plan == Plan(add=3)
     assert report.ok
     assert sorted(row.rawLink or "" for row in rows_of(backend, base.name)) == [

@@ -31,6 +31,15 @@ def test_ignore_files_count_as_in_git(tmp_path: Path) -> None:
     assert list(iter_paths(tmp_path, ["drafts"])) == ["a.md", "n/a.md", "sub/deep/keep.md"]
 
 
+def test_a_pattern_that_means_nothing(tmp_path: Path) -> None:
+    make(tmp_path, "sub/a.md")
+    (tmp_path / "sub/.gitignore").write_text("!\n")
+    with pytest.raises(ArgumentError, match=r"exclude: .*'!'"):
+        list(iter_paths(tmp_path, ["!"]))
+    with pytest.raises(ArgumentError, match=r"sub/\.gitignore: .*'!'"):
+        list(iter_paths(tmp_path))
+
+
 def test_what_is_skipped_and_why(tmp_path: Path) -> None:
     make(tmp_path, "a.md", "b.png", "B.PDF", "fastgpt-kb.toml")
     make(tmp_path, "empty.md", text="")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +14,7 @@ from .options import ApiKey, BaseUrl
 if TYPE_CHECKING:
     from ..clients import AsyncDatasetClient
     from ..knowledge import AsyncKnowledgeBase, KeepOptions, OnProgress, Plan, Step, SyncReport
+    from .progress import ProgressDisplay
 
 _SHOWN = 20
 
@@ -45,7 +45,6 @@ class Engine(StrEnum):
 WithEngine = Annotated[Engine, typer.Option(help="ray lets the workers of a Ray cluster send.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Only what failed the last time.")]
 Rebuild = Annotated[bool, typer.Option("--rebuild", help="Find out anew from the server what is there.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: events as lines of JSON, the summary last.")]
 
 
@@ -74,8 +73,8 @@ def push(
     Ends with 0 when all is in, 1 when something failed, 2 when used wrongly.
     """
 
-    async def work(base: AsyncKnowledgeBase, on_progress: OnProgress) -> SyncReport:
-        options = _options(into, exclude, chunk, state, concurrency, engine, retry_failed, rebuild, on_progress)
+    async def work(base: AsyncKnowledgeBase, display: ProgressDisplay) -> SyncReport:
+        options = _options(into, exclude, chunk, state, concurrency, engine, retry_failed, rebuild, display)
         return await base.push(*(paths or ()), urls=url or (), sitemap=sitemap, **options)
 
     raise typer.Exit(_carry_out(work, kb, create, base_url, api_key, as_json))
@@ -85,11 +84,18 @@ def sync(
     kb: Base,
     path: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder.")],
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be done.")] = False,
-    delete: Annotated[bool, typer.Option(help="Remove what is not in the folder any more.")] = True,
-    watch: Annotated[
-        float | None, typer.Option(min=0.1, metavar="SECONDS", help="Go on, looking every so many seconds.")
+    delete: Annotated[
+        bool, typer.Option(help="Remove what is not in the folder any more, after asking; or leave it.")
+    ] = True,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking, up to --max-delete.")] = False,
+    max_delete: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Change nothing where more than N would be removed. With --yes by default half."
+        ),
     ] = None,
-    yes: Yes = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on for ever, and follow what changes.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How often --watch looks.")] = 2,
     create: Create = False,
     into: Into = "",
     exclude: Exclude = None,
@@ -103,39 +109,58 @@ def sync(
     api_key: ApiKey = None,
     as_json: Json = False,
 ) -> None:
-    """Make a knowledge base what a folder is. Asks before it removes something.
+    """Make a knowledge base what a folder is. Asks before it removes something; --yes and --no-delete do not ask.
 
     Touches only what it put in itself. New versions are put in first, and old ones removed when these are trained.
     Interrupted, it goes on when it is started again.
-    Ends with 0 when it is so, 1 when something failed, 2 when used wrongly.
+    Ends with 0 when it is so, 1 when something failed or was refused, 2 when used wrongly.
     """
+    from ..errors import ArgumentError
     from . import kb_tools
 
-    def confirm(counts: Plan, steps: Iterable[Step]) -> bool:
-        if plan:
-            for step in steps:
-                kb_tools.data({"step": step.verb, "path": step.path, "origin": step.origin}) if as_json else print(step)
+    async def work(base: AsyncKnowledgeBase, display: ProgressDisplay) -> SyncReport:
+        def confirm(counts: Plan, steps: Iterable[Step]) -> bool:
+            display.end()
+            if plan:
+                for step in steps:
+                    line = {"step": step.verb, "path": step.path, "origin": step.origin}
+                    kb_tools.data(line) if as_json else print(step)
+                return False
+            if not counts.remove:
+                return True
+            kb_tools.note(str(counts))
+            removed = (step for step in steps if step.verb == "remove")
+            for step, _ in zip(removed, range(_SHOWN), strict=False):
+                kb_tools.note(str(step))
+            if counts.remove > _SHOWN:
+                kb_tools.note(f"… and {counts.remove - _SHOWN} more; --plan shows all.")
+            if kb_tools.confirmed(f"Remove {counts.remove} of {counts.there} from {kb}?", yes=False):
+                return True
+            kb_tools.note("Nothing was changed. --no-delete does the rest, and removes nothing.")
             return False
-        if yes or not counts.remove:
-            return True
-        kb_tools.note(str(counts))
-        for step in islice((step for step in steps if step.verb == "remove"), _SHOWN):
-            kb_tools.note(str(step))
-        return kb_tools.confirmed(f"Remove {counts.remove} of {kb}?", yes=False)
 
-    async def work(base: AsyncKnowledgeBase, on_progress: OnProgress) -> SyncReport:
-        options = _options(into, exclude, chunk, state, concurrency, engine, retry_failed, rebuild, on_progress)
-        options["confirm"] = confirm
+        def show(report: SyncReport) -> None:
+            display.end()
+            _show_report(report, as_json, display.told)
+
+        if watch:
+            if delete and not (yes or plan or kb_tools.people_are_here()):
+                raise ArgumentError("nobody is here to answer when a file is gone: say --yes or --no-delete")
+            kb_tools.note(f"Following {path}, every {every:g} s. Ctrl-C ends it.")
+        options = _options(into, exclude, chunk, state, concurrency, engine, retry_failed, rebuild, display)
+        if plan or not yes:
+            options["confirm"] = confirm
         return await base.sync(
             path,
             plan=plan,
             delete=delete,
-            watch=watch,
-            on_report=lambda report: _show_report(report, as_json),
+            max_delete=max_delete,
+            watch=every if watch else None,
+            on_report=show,
             **options,
         )
 
-    raise typer.Exit(_carry_out(work, kb, create and not plan, base_url, api_key, as_json))
+    raise typer.Exit(_carry_out(work, kb, create, base_url, api_key, as_json, plan))
 
 
 def _options(
@@ -177,36 +202,45 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _carry_out(
-    work: Callable[[AsyncKnowledgeBase, OnProgress], Awaitable[SyncReport]],
+    work: Callable[[AsyncKnowledgeBase, ProgressDisplay], Awaitable[SyncReport]],
     kb: str,
     create: bool,
     base_url: str | None,
     api_key: str | None,
     as_json: bool,
+    plan: bool = False,
 ) -> int:
-    from ..knowledge import AsyncKnowledgeBase
+    from ..knowledge import AsyncKnowledgeBase, UnknownBaseError
     from . import kb_tools
     from .progress import show_progress
 
     async def main(client: AsyncDatasetClient) -> int:
-        with show_progress(as_json=as_json) as on_progress:
-            report = await work(AsyncKnowledgeBase(client, kb, create=create), on_progress)
-        _show_report(report, as_json)
-        return 0 if report.ok else 1
+        with show_progress(as_json=as_json) as display:
+            try:
+                report = await work(AsyncKnowledgeBase(client, kb, create=create), display)
+            except UnknownBaseError as error:
+                raise error if create else UnknownBaseError(f"{error}\n--create makes it.") from None
+        if report.applied or plan:
+            _show_report(report, as_json, display.told)
+        return 0 if report.ok and (report.applied or plan) else 1
 
-    return kb_tools.carry_out(main, base_url, api_key)
+    code = kb_tools.carry_out(main, base_url, api_key)
+    if code == kb_tools.INTERRUPTED and not plan:
+        kb_tools.note("Interrupted. The same command goes on where it was.")
+    return code
 
 
-def _show_report(report: SyncReport, as_json: bool) -> None:
+def _show_report(report: SyncReport, as_json: bool, told: Collection[str]) -> None:
     from . import kb_tools
 
     if as_json:
         kb_tools.data({"report": report, "ok": report.ok})
     else:
-        for failure in report.failures[:_SHOWN]:
+        failures = [failure for failure in report.failures if failure.path not in told]
+        for failure in failures[:_SHOWN]:
             kb_tools.note(f"failed: {failure.path}: {failure.reason}")
-        if len(report.failures) > _SHOWN:
-            kb_tools.note(f"… and {len(report.failures) - _SHOWN} more; --json has all.")
+        if len(failures) > _SHOWN:
+            kb_tools.note(f"… and {len(failures) - _SHOWN} more; --json has all.")
         for reason, count in report.skipped.items():
             kb_tools.note(f"skipped: {count}, {reason}")
         print(report)

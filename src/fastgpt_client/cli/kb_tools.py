@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,16 +15,16 @@ from rich.table import Table
 from rich.tree import Tree
 
 from .. import knowledge
-from .._json import encode
 from .._session import DEFAULT_BASE_URL
 from ..api.datasets import SearchMode
 from ..clients import AsyncDatasetClient
-from ..errors import ArgumentError, FastGPTError
+from ..errors import ArgumentError, FastGPTError, NotFoundError
 from ..knowledge.duplicates import By, Keep
 from .notes import NO_SERVER
+from .output import dumped
 from .progress import show_progress
 
-STUCK, FAILED = 3, 4
+STUCK, FAILED, INTERRUPTED = 3, 4, 130
 _SHOWN_ROWS = 1000
 _SHOWN_FAILURES = 20
 _SHOWN_LETTERS = 300
@@ -43,10 +44,12 @@ def carry_out(work: Work, base_url: str | None, api_key: str | None) -> int:
         return 2
     except FastGPTError as error:
         note(f"{type(error).__name__}: {error}")
+    except BrokenPipeError:  # head has seen enough; typer ends quietly
+        raise
     except OSError as error:
         note(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return 1
 
 
@@ -57,7 +60,7 @@ def note(text: str) -> None:
 
 def data(value: object) -> None:
     """A line for machines."""
-    print(encode(value).decode(), flush=True)
+    print(dumped(value), flush=True)
 
 
 def out() -> Console | None:
@@ -66,13 +69,24 @@ def out() -> Console | None:
     return console if console.is_terminal else None
 
 
+def people_are_here() -> bool:
+    """Whether somebody can answer."""
+    return sys.stdin.isatty()
+
+
 def confirmed(question: str, *, yes: bool) -> bool:
     """Whether to go on; asks people, and nobody else."""
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if not people_are_here():
         raise ArgumentError(f"{question} Nobody is here to answer: say --yes if you mean it")
-    return typer.confirm(question, err=True)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's would wait for the answer
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 # --- the commands
@@ -97,6 +111,12 @@ def list_bases(as_json: bool) -> Work:
 
 def create(name: str, folder: str | None, intro: str, vector_model: str | None, agent_model: str | None) -> Work:
     async def work(client: AsyncDatasetClient) -> int:
+        path = "/".join(filter(None, [*(folder or "").split("/"), name]))
+        async for base in knowledge.iter_bases(client):
+            if base.path == path and base.type != "folder":
+                raise ArgumentError(
+                    f"{path} is there already ({base.id}); two of one name can only be told by their ids"
+                )
         made = await knowledge.create_base(
             client, name, folder=folder, intro=intro, vectorModel=vector_model, agentModel=agent_model
         )
@@ -179,20 +199,28 @@ def wait(
             )
         if as_json:
             data({"report": report})
-        return tell_training(base.path, report)
+        return await tell_training(client, base.path, report)
 
     return work
 
 
-def tell_training(name: str, report: knowledge.TrainingReport) -> int:
+async def tell_training(client: AsyncDatasetClient, name: str, report: knowledge.TrainingReport) -> int:
     """The summary of a training, and its exit code."""
-    for failure in report.failures[:_SHOWN_FAILURES]:
-        where = f"{failure.collectionId}, chunk {failure.chunkIndex} ({failure.mode})"
-        note(f"failed: {where}: {failure.error} {failure.q[:60]!r}")
+    failures, unfinished = report.failures[:_SHOWN_FAILURES], report.unfinished[:_SHOWN_FAILURES]
+    called: dict[str, str] = {}
+    for each in (*failures, *unfinished):
+        if each.collectionId not in called:
+            called[each.collectionId] = await _name_of(client, each.collectionId)
+    for failure in failures:
+        where = f"{called[failure.collectionId]}, chunk {failure.chunkIndex} ({failure.mode})"
+        text = f" {failure.q[:60]!r}" if failure.q else ""
+        note(f"failed: {where}: {failure.error}{text}")
     if len(report.failures) > _SHOWN_FAILURES:
         note(f"… and {len(report.failures) - _SHOWN_FAILURES} more; --json has all.")
-    for each in report.unfinished[:_SHOWN_FAILURES]:
-        note(f"{each.step}: {each.collectionId}: {each.active} left, {each.trained} done")
+    for each in unfinished:
+        note(f"{each.step}: {called[each.collectionId]}: {each.active} left, {each.trained} done")
+    if len(report.unfinished) > _SHOWN_FAILURES:
+        note(f"… and {len(report.unfinished) - _SHOWN_FAILURES} more; --json has all.")
     words = {
         "trained": "all is trained",
         "failed": f"{len(report.failures)} chunks could not be trained; kb wait --retry tries them again",
@@ -201,6 +229,14 @@ def tell_training(name: str, report: knowledge.TrainingReport) -> int:
     }
     note(f"{name}: {words[report.state]} ({report.seconds:.1f} s).")
     return {"trained": 0, "failed": FAILED}.get(report.state, STUCK)
+
+
+async def _name_of(client: AsyncDatasetClient, collectionId: str) -> str:
+    """What a collection is called, with its id."""
+    try:
+        return f"{(await client.get_collection(collectionId)).data.name} ({collectionId})"
+    except NotFoundError:
+        return collectionId
 
 
 def search(
@@ -303,7 +339,7 @@ def import_(
         refused = f", {report.refused} refused" if report.refused else ""
         counts = f"{report.folders} folders, {report.collections} collections, {report.chunks} chunks{refused}"
         note(f"{base.path}: {counts} from {file}.")
-        code = tell_training(base.path, report.training) if report.training else 0
+        code = await tell_training(client, base.path, report.training) if report.training else 0
         return code or int(bool(report.differences))
 
     return work

@@ -11,7 +11,7 @@ from .exporting import ExportedChunk, ExportedIndex, ExportReport, export_base, 
 from .importing import ImportReport, import_base
 from .plan import Plan, Step
 from .progress import OnProgress, Progress
-from .run import Failure, SyncReport
+from .run import Failure, RemovalRefusedError, SyncReport
 from .searching import FoundChunk, search_bases
 from .state import StateError
 from .tree import TreeRow, walk
@@ -34,6 +34,7 @@ __all__ = [
     "OnProgress",
     "Plan",
     "Progress",
+    "RemovalRefusedError",
     "StateError",
     "Step",
     "SyncReport",

@@ -70,6 +70,8 @@ class Applier:
         self.state = state
         self.sent_rows: int = 0
         self.refused_rows: int = 0
+        self.look_first: bool = False
+        """Whether what is on the server may be more than is known: another run may have worked with another state."""
         self._folder = folder.absolute()
         self.source = source
         self.into: str = into.strip("/")
@@ -124,11 +126,30 @@ class Applier:
     async def _put(self, path: str) -> None:
         entry, settings = self.state.scanned(path)
         parent = await self._parent(path)
+        if await self._made_elsewhere(entry, settings, parent):
+            return
         if entry.kind == "rows":
             await self._put_table(entry, settings, parent)
             return
         attempt = _attempt(entry, settings, parent)
         await self._create(attempt, self._link if entry.kind == "link" else self._file)
+
+    async def _made_elsewhere(self, entry: Entry, settings: str, parent: str | None) -> bool:
+        """Take over what a run with another state has put in of this path; whether it is just what is to be there."""
+        folder, _, name = entry.path.rpartition("/")
+        if not self.look_first or entry.kind == "link" or "/".join(filter(None, (self.into, folder))) in self._fresh:
+            return False
+        found: list[tuple[bool, str, Marker]] = []
+        for row in await self.server.named(name, parent):
+            if row.type != "folder" and not self.state.knows(row.id):
+                there = await self.server.marker(row.id)
+                if there is not None and (marker := there[1]) is not None and marker.source == self.source:
+                    same = (marker.hash, marker.settings) == (entry.hash, settings)
+                    found.append((same, row.id, marker))
+        for same, collection, marker in sorted(found, key=lambda each: each[0]):
+            taken = entry if same else replace(entry, size=0, mtime=0, hash=marker.hash)
+            self.state.take(taken, marker.settings, collection)
+        return any(same for same, _, _ in found)
 
     async def _rename(self, step: Step) -> None:
         collection = self.state.collection(step.origin or "") or ""

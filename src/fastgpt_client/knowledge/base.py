@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import count
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
@@ -12,20 +14,21 @@ from typing import Any, Literal, TypedDict, TypeVar, Unpack
 from .._session import DEFAULT_BASE_URL
 from ..api.datasets import SearchMode
 from ..clients import AsyncDatasetClient
-from ..errors import APIConnectionError, ArgumentError
-from .bases import ensure_base
+from ..errors import ArgumentError, FastGPTError
+from .bases import UnknownBaseError, ensure_base, find_base, is_id
 from .blocking import run_blocking
 from .calls import Server
-from .limits import MOST, AdaptiveLimit
+from .limits import MOST, AdaptiveLimit, passing
 from .plan import Plan, Step
 from .progress import OnProgress, Progress
-from .run import Source, SyncReport, Wishes, run
+from .run import Failure, RemovalRefusedError, Source, SyncReport, Wishes, run
 from .searching import FoundChunk, search_bases
 from .waiting import TrainingReport, wait_trained
 
 R = TypeVar("R")
 
 _MOST_SITEMAPS = 1000
+_LONGEST_DELAY = 60.0  # seconds
 
 
 class KeepOptions(TypedDict, total=False):
@@ -130,6 +133,7 @@ class AsyncKnowledgeBase:
         *,
         plan: bool = False,
         delete: bool = True,
+        max_delete: int | None = None,
         watch: float | None = None,
         on_report: Callable[[SyncReport], None] | None = None,
         **options: Unpack[KeepOptions],
@@ -142,10 +146,14 @@ class AsyncKnowledgeBase:
 
         Args:
             path: The folder.
-            plan: Only compare; nothing is changed.
+            plan: Only compare; nothing is changed, and a knowledge base that is not there is not made.
             delete: Remove what is not in the folder any more.
-            watch: Go on for ever, looking every so many seconds.
-            on_report: Of ``watch``: told of each run that changed something.
+            max_delete: Change nothing where more than so many files would be removed. Without it, half of those that
+                were put in; any number where ``confirm`` is given and says so.
+            watch: Go on for ever, looking every so many seconds; where files keep failing more seldom, up to a minute.
+                A server or a disk that is not there is waited for. ``on_progress`` is told of the phase ``watch``
+                after each look, with the ``error`` where it is a new one.
+            on_report: Of ``watch``: told of each run that changed something, or failed otherwise than the last.
             **options: See :class:`KeepOptions`.
 
         Returns:
@@ -153,6 +161,7 @@ class AsyncKnowledgeBase:
 
         Raises:
             ArgumentError: There is no such folder.
+            RemovalRefusedError: More would be removed than may be: is the disk there, is it the right folder?
             StateError: Another run is at work with the same folder.
             FastGPTError: It cannot go on: the key is refused, nobody answers.
 
@@ -163,20 +172,32 @@ class AsyncKnowledgeBase:
         [source] = _sources([path])
         if source.only is not None:
             raise ArgumentError(f"sync takes a folder, and {str(path)!r} is a file: push puts files in")
-        server = await self._server(options)
-        wishes = _wishes(options, delete=delete, plan_only=plan)
+        server = await self._server(options, plan_only=plan)
+        wishes = _wishes(options, delete=delete, max_delete=max_delete, plan_only=plan)
         if watch is None:
             return await run(server, source, wishes)
-        while True:
+        told: str | None = None
+        failures: list[Failure] = []
+        delay = watch
+        for done in count(1):
             try:
-                report = await run(server, source, wishes)
-            except APIConnectionError as error:  # it will be there again
-                if wishes.on_progress is not None:
-                    wishes.on_progress(Progress(phase="watch", done=0, error=str(error)))
+                report, trouble = await run(server, source, wishes), None
+            except FastGPTError as error:
+                if not (passing(error) or isinstance(error, RemovalRefusedError)):
+                    raise
+                trouble = str(error)  # the server, or the disk, will be there again
             else:
-                if on_report is not None and not (report.plan.empty and report.ok):
+                again = report.failures == failures and report.plan.steps <= len(failures)
+                if on_report is not None and not again:
                     on_report(report)
-            await asyncio.sleep(watch)
+                # What keeps failing is tried ever more seldom.
+                delay = max(watch, min(2 * delay, _LONGEST_DELAY)) if again and failures else watch
+                failures = report.failures
+            if wishes.on_progress is not None:
+                wishes.on_progress(Progress(phase="watch", done=done, error=trouble if trouble != told else None))
+            told = trouble
+            await asyncio.sleep(delay)
+        raise AssertionError("unreachable")  # pragma: no cover
 
     async def wait(self, *, timeout: float | None = None, on_progress: OnProgress | None = None) -> TrainingReport:
         """Wait until everything in it is trained, or has failed; see ``wait_trained``.
@@ -194,13 +215,19 @@ class AsyncKnowledgeBase:
         """
         return await search_bases(self._client, [await self.id()], text, top=top, mode=mode)
 
-    async def _server(self, options: KeepOptions) -> Server:
+    async def _server(self, options: KeepOptions, *, plan_only: bool = False) -> Server:
         most = options.get("concurrency", MOST)
+        try:
+            datasetId = (await find_base(self._client, self._name)).id if plan_only else await self.id()
+        except UnknownBaseError:
+            if not self._create or is_id(self._name):
+                raise
+            datasetId = ""  # it would be made
         if options.get("engine") == "ray":
             from .ray_calls import RayServer
 
-            return RayServer(self._client, await self.id(), most)
-        return Server(self._client, await self.id(), AdaptiveLimit(most))
+            return RayServer(self._client, datasetId, most)
+        return Server(self._client, datasetId, AdaptiveLimit(most))
 
 
 class KnowledgeBase:
@@ -247,6 +274,7 @@ class KnowledgeBase:
         *,
         plan: bool = False,
         delete: bool = True,
+        max_delete: int | None = None,
         watch: float | None = None,
         on_report: Callable[[SyncReport], None] | None = None,
         **options: Unpack[KeepOptions],
@@ -257,7 +285,9 @@ class KnowledgeBase:
             >>> report = KnowledgeBase("Handbook").sync("docs", delete=False)
         """
         return self._run(
-            lambda base: base.sync(path, plan=plan, delete=delete, watch=watch, on_report=on_report, **options)
+            lambda base: base.sync(
+                path, plan=plan, delete=delete, max_delete=max_delete, watch=watch, on_report=on_report, **options
+            )
         )
 
     def wait(self, *, timeout: float | None = None, on_progress: OnProgress | None = None) -> TrainingReport:
@@ -301,9 +331,11 @@ async def read_sitemap(url: str) -> list[str]:
             try:
                 answer = await web.get(at)
                 answer.raise_for_status()
-                tree = ElementTree.fromstring(answer.content)
-            except (httpx2.HTTPError, httpx2.InvalidURL, ElementTree.ParseError) as error:
-                raise ArgumentError(f"the sitemap {at} cannot be read: {error}") from error
+                packed = answer.content.startswith(b"\x1f\x8b")  # sitemap.xml.gz
+                tree = ElementTree.fromstring(gzip.decompress(answer.content) if packed else answer.content)
+            except (httpx2.HTTPError, httpx2.InvalidURL, ElementTree.ParseError, EOFError, OSError) as error:
+                said = str(error).partition("\n")[0]
+                raise ArgumentError(f"the sitemap {at} cannot be read: {said}") from error
             places = [(each.text or "").strip() for each in tree.iter() if each.tag.rpartition("}")[2] == "loc"]
             if tree.tag.rpartition("}")[2] == "sitemapindex":
                 fresh = [place for place in dict.fromkeys(places) if place not in seen][:_MOST_SITEMAPS]
@@ -328,10 +360,13 @@ def _sources(paths: Sequence[str | PathLike[str]]) -> list[Source]:
     return [*sources, *(Source(folder=folder, only=names) for folder, names in files.items())]
 
 
-def _wishes(options: KeepOptions, *, delete: bool = False, plan_only: bool = False) -> Wishes:
+def _wishes(
+    options: KeepOptions, *, delete: bool = False, max_delete: int | None = None, plan_only: bool = False
+) -> Wishes:
     state = options.get("state")
     return Wishes(
         delete=delete,
+        max_delete=max_delete,
         plan_only=plan_only,
         failed_only=options.get("retry_failed", False),
         rebuild=options.get("rebuild", False),
@@ -349,8 +384,8 @@ def _sum(reports: Sequence[SyncReport]) -> SyncReport:
     plan = Plan(**{name: sum(getattr(report.plan, name) for report in reports) for name in names})
     skipped: dict[str, int] = {}
     for report in reports:
-        for reason, count in report.skipped.items():
-            skipped[reason] = skipped.get(reason, 0) + count
+        for reason, number in report.skipped.items():
+            skipped[reason] = skipped.get(reason, 0) + number
     return SyncReport(
         plan=plan,
         applied=all(report.applied for report in reports),

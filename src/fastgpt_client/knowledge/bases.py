@@ -36,6 +36,11 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     intro: str = ""
 
 
+def is_id(name_or_id: str) -> bool:
+    """Whether this is written as ids are."""
+    return _ID.fullmatch(name_or_id) is not None
+
+
 async def iter_bases(client: AsyncDatasetClient) -> AsyncGenerator[Base]:
     """All knowledge bases and folders that the key's owner may see, each folder before what is in it.
 
@@ -74,7 +79,7 @@ async def find_base(client: AsyncDatasetClient, name_or_id: str) -> Base:
     """
     if not name_or_id:
         raise ArgumentError("the name or id of a knowledge base is needed, and must not be empty")
-    if _ID.fullmatch(name_or_id):
+    if is_id(name_or_id):
         try:
             row = (await client.get_dataset(name_or_id)).data
         except NotFoundError:
@@ -117,12 +122,13 @@ async def create_base(
         >>> base = await create_base(client, "Handbook", folder="Staff")
     """
     parent: str | None = None
-    for step in (folder or "").strip("/").split("/") if folder else ():
+    steps = [step for step in (folder or "").split("/") if step]
+    for step in steps:
         rows = (await client.list_datasets(parent)).data
         known = next((row.id for row in rows if row.type == "folder" and row.name == step), None)
         parent = known or (await client.create_dataset(step, parent, "folder")).data
     made = (await client.create_dataset(name, parent, intro=intro, vectorModel=vectorModel, agentModel=agentModel)).data
-    return Base(id=made, name=name, path=f"{folder.strip('/')}/{name}" if folder else name, intro=intro)
+    return Base(id=made, name=name, path="/".join([*steps, name]), intro=intro)
 
 
 async def ensure_base(client: AsyncDatasetClient, name_or_id: str, *, create: bool = True) -> Base:
@@ -142,7 +148,7 @@ async def ensure_base(client: AsyncDatasetClient, name_or_id: str, *, create: bo
     try:
         return await find_base(client, name_or_id)
     except UnknownBaseError:
-        if not create or _ID.fullmatch(name_or_id):
+        if not create or is_id(name_or_id):
             raise
     folder, _, name = name_or_id.rpartition("/")
     return await create_base(client, name, folder=folder or None)

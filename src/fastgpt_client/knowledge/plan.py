@@ -39,9 +39,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     same: int = 0
 
     @property
+    def steps(self) -> int:
+        """How much there is to do."""
+        return self.add + self.change + self.remove + self.rename
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.add or self.change or self.remove or self.rename)
+        return not self.steps
+
+    @property
+    def there(self) -> int:
+        """How many files were put in before."""
+        return self.change + self.remove + self.rename + self.same
 
     def __str__(self) -> str:
         renamed = f"  → {self.rename} renamed" if self.rename else ""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ..errors import FastGPTError
 from .apply import Applier
 from .calls import Server
 from .plan import Plan, Step, iter_steps, make_plan
@@ -39,7 +40,7 @@ class SyncReport(msgspec.Struct, kw_only=True):
     """What a run has done. ``applied`` is False where it was only planned.
 
     ``skipped``: how many files were left out, by reason. ``rows``: of tables of questions, how many were sent; of these
-    the server did not take ``refused_rows``.
+    the server did not take ``refused_rows`` (older servers: those that are too long, or twice in a request).
     """
 
     plan: Plan
@@ -58,7 +59,8 @@ class SyncReport(msgspec.Struct, kw_only=True):
     def __str__(self) -> str:
         failed = f"  ✗ {len(self.failures)} failed" if self.failures else ""
         skipped = f"  ({sum(self.skipped.values())} skipped)" if self.skipped else ""
-        rows = f", {self.rows} rows" if self.rows else ""
+        refused = f" ({self.refused_rows} refused by the server)" if self.refused_rows else ""
+        rows = f", {self.rows} rows{refused}" if self.rows else ""
         return f"{self.plan}{failed}{skipped}{rows} in {self.seconds:.1f} s"
 
 
@@ -77,6 +79,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """How it is to be put in: see ``AsyncKnowledgeBase.sync``."""
 
     delete: bool = False
+    max_delete: int | None = None
     plan_only: bool = False
     failed_only: bool = False
     rebuild: bool = False
@@ -88,20 +91,29 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     on_progress: OnProgress | None = None
 
 
+class RemovalRefusedError(FastGPTError):
+    """More would be removed than may be; nothing was changed. ``plan``: what would be done."""
+
+    def __init__(self, message: str, plan: Plan) -> None:
+        super().__init__(message)
+        self.plan = plan
+
+
 async def run(server: Server, source: Source, wishes: Wishes) -> SyncReport:
-    """Do it once.
+    """Do it once. A knowledge base without an id is not there yet: it can only be planned for.
 
     Raises:
         StateError: Another run is at work with this folder, or its state cannot be written.
+        RemovalRefusedError: More would be removed than may be.
         ArgumentError: There is no such folder, or its settings cannot be right.
         FastGPTError: It cannot go on: the key is refused, nobody answers. The next run goes on from here.
     """
     begun = time.monotonic()
     settings = load_settings(source.folder, wishes.exclude, wishes.chunks)
-    into = wishes.into.strip("/")
+    into = "/".join(filter(None, wishes.into.split("/")))
     name = ("links of " if source.links else "") + settings.name + (f" in {into}" if into else "")
     try:
-        path = wishes.state or default_path(source.folder)
+        path = (wishes.state or default_path(source.folder)) if server.datasetId else ":memory:"
     except OSError as error:
         raise StateError(f"no state can be kept in {source.folder}: {error.strerror}; name a file for it") from error
     try:
@@ -124,11 +136,13 @@ async def _run(
     exclude: Sequence[str],
     settings: str,
 ) -> SyncReport:
-    if wishes.rebuild or not state.known_before:
+    if server.datasetId and (wishes.rebuild or not state.known_before):
         state.forget()
         links = settings if source.links else None
         await rebuild(server, state, applier.source, applier.into, links, wishes.on_progress)
         state.learned()
+    else:
+        applier.look_first = True
     if not wishes.plan_only:
         await applier.resume()
         await applier.count_again()
@@ -136,6 +150,8 @@ async def _run(
     skipped, unread = await _scan(state, source, exclude, settings, wishes.on_progress)
     plan = make_plan(state, whole=whole, delete=wishes.delete, failed_only=wishes.failed_only)
     report = SyncReport(plan=plan, skipped=skipped, failures=unread)
+    if not wishes.plan_only:
+        _check_removals(plan, source.folder, wishes)
     go_on = plan.empty or wishes.confirm is None or wishes.confirm(plan, all_steps(state))
     if wishes.plan_only or not go_on:
         return report
@@ -155,6 +171,22 @@ async def _run(
     report.failures += [Failure(path=path, reason=reason) for path, reason in state.failures()]
     report.rows, report.refused_rows = applier.sent_rows, applier.refused_rows
     return report
+
+
+def _check_removals(plan: Plan, folder: Path, wishes: Wishes) -> None:
+    """A disk that is not mounted, or another folder of this name, must not empty a knowledge base."""
+    half = (plan.there + 1) // 2
+    most = half if wishes.max_delete is None and wishes.confirm is None else wishes.max_delete
+    if most is None or plan.remove <= most:
+        return
+    left = plan.there - plan.remove
+    raise RemovalRefusedError(
+        f"{str(folder)!r} has {left} of the {plan.there} files that were put in from it: {plan.remove} would be "
+        f"removed, and at most {most} may be{' (half)' if wishes.max_delete is None else ''}. Nothing was changed. "
+        "Is all of it there, and is it the right folder? (Another one of this name needs a name of its own, in "
+        f"fastgpt-kb.toml.) If it is meant, say so with max_delete={plan.remove} (--max-delete {plan.remove}).",
+        plan,
+    )
 
 
 def all_steps(state: State) -> Iterable[Step]:

@@ -97,7 +97,7 @@ def scan_folder(
 
 def iter_paths(folder: Path, exclude: Sequence[str] = ()) -> Iterator[str]:
     """The paths of all files that are not excluded, folder by folder."""
-    specs = [("", _spec(exclude))] if exclude else []
+    specs = [("", _spec(exclude, "exclude"))] if exclude else []
     yield from _walk(str(folder), "", specs)
 
 
@@ -112,8 +112,9 @@ def _walk(top: str, inside: str, specs: list[tuple[str, GitIgnoreSpec]]) -> Iter
     names = {entry.name for entry in entries}
     for name in _IGNORE_FILES:
         if name in names:
-            with open(os.path.join(top, inside, name), encoding="utf-8", errors="replace") as file:
-                specs = [*specs, (inside, _spec(file.read().splitlines()))]
+            path = os.path.join(top, inside, name)
+            with open(path, encoding="utf-8", errors="replace") as file:
+                specs = [*specs, (inside, _spec(file.read().splitlines(), path))]
     for entry in entries:
         path = inside + entry.name
         if entry.name in _NEVER:
@@ -125,12 +126,15 @@ def _walk(top: str, inside: str, specs: list[tuple[str, GitIgnoreSpec]]) -> Iter
             yield path
 
 
-def _spec(patterns: Sequence[str]) -> GitIgnoreSpec:
+def _spec(patterns: Sequence[str], where: str) -> GitIgnoreSpec:
     try:
         from pathspec import GitIgnoreSpec
     except ModuleNotFoundError:
         raise ArgumentError("patterns of files need pathspec: install fastgpt-client[kb] (or [all])") from None
-    return GitIgnoreSpec.from_lines(patterns)
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        raise ArgumentError(f"{where}: {error}") from error
 
 
 def _excluded(path: str, specs: list[tuple[str, GitIgnoreSpec]]) -> bool:

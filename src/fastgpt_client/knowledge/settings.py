@@ -44,13 +44,17 @@ def load_settings(
         try:
             settings = msgspec.convert(tomllib.loads(path.read_text("utf-8")), FolderSettings)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-            raise ArgumentError(f"{path}: {error}") from error
+            raise ArgumentError(f"{path}: {error}; there are name, exclude and the table [chunks]") from error
     settings.chunks = {**settings.chunks, **(chunks or {})}
     settings.exclude = [*settings.exclude, *exclude]
     known: frozenset[str] = getattr(ChunkSettings, "__optional_keys__")  # noqa: B009  # mypy does not see it
     known = known - OPTIONS
     if unknown := sorted(settings.chunks.keys() - known):
         raise ArgumentError(f"unknown chunk settings {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    try:
+        msgspec.convert(settings.chunks, ChunkSettings)
+    except msgspec.ValidationError as error:
+        raise ArgumentError(f"chunk settings: {error}") from error
     settings.name = settings.name or folder.resolve().name or "/"
     return settings
 

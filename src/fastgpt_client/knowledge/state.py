@@ -162,6 +162,8 @@ class State:
                 self.db: sqlite3.Connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
                 opened.callback(self.db.close)
                 self._prepare(path)
+            except sqlite3.OperationalError as error:
+                raise StateError(f"{path} cannot be used: {error}; is its folder there, and writable?") from error
             except sqlite3.DatabaseError as error:
                 raise StateError(f"{path} cannot be used: {error}; move it away to begin anew") from error
             self._opened: ExitStack = opened.pop_all()
@@ -234,6 +236,12 @@ class State:
         """Something was found on the server."""
         row = (self.target, entry.path, entry.kind, entry.size, entry.mtime, entry.hash, settings, collection)
         self.db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def take(self, entry: Entry, settings: str, collection: str) -> None:
+        """Something was found on the server, and takes the place of what is known there."""
+        with self.db:
+            self.db.execute("BEGIN")
+            self._put(entry, settings, collection)
 
     def drop_file(self, path: str) -> None:
         """It is not on the server any more."""

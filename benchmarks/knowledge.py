@@ -3,22 +3,36 @@
     python benchmarks/knowledge.py naive              # 300 files and 3 000 rows, one call after the other, against push
     python benchmarks/knowledge.py files 100000       # so many small files: push, a second run, a sync after changes
     python benchmarks/knowledge.py rows 1000000       # so many questions in one table
+    python benchmarks/knowledge.py moving 1000000     # so many chunks in one collection: import, export
+    python benchmarks/knowledge.py spread 1000000     # the same in a thousand collections
 
 The server is the local one, in a process of its own: what is measured is the client's part of it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fastgpt_client import DatasetClient
-from fastgpt_client.knowledge import KnowledgeBase, SyncReport
+from fastgpt_client.knowledge import (
+    ImportReport,
+    KnowledgeBase,
+    SyncReport,
+    ensure_base,
+    export_base,
+    import_base,
+    run_blocking,
+)
 
 KEY = "fastgpt-benchmark-0123456789"
 _SERVER = """
@@ -40,24 +54,27 @@ def processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measured(what: str, base_url: str, folder: Path, verb: str) -> SyncReport:
+def measured(what: str, work: Callable[[], Any]) -> Any:
     requests = Requests()
     before, begun = processor(), time.monotonic()
-    base = KnowledgeBase("Bench", KEY, base_url, create=True)
     with requests:
-        report = base.push(folder) if verb == "push" else base.sync(folder)
-    seconds = time.monotonic() - begun
+        report = work()
     figures = {
         "what": what,
-        "seconds": round(seconds, 1),
+        "seconds": round(time.monotonic() - begun, 1),
         "cpu": round(processor() - before, 1),
         "memory MB": memory(),
         "requests": requests.count,
-        "report": str(report),
+        "report": str(report)[:200],
     }
     print(json.dumps(figures, ensure_ascii=False), flush=True)
-    assert report.ok, report.failures[:5]
     return report
+
+
+def kept(what: str, base_url: str, folder: Path, verb: str) -> None:
+    base = KnowledgeBase("Bench", KEY, base_url, create=True)
+    report: SyncReport = measured(what, lambda: base.push(folder) if verb == "push" else base.sync(folder))
+    assert report.ok, report.failures[:5]
 
 
 class Requests:
@@ -89,14 +106,14 @@ def files(base_url: str, place: Path, count: int) -> None:
             path.parent.mkdir(parents=True)
         path.write_text(f"text {number}")
     print(f"start: {memory()} MB", flush=True)
-    measured(f"push {count} files", base_url, place, "push")
-    measured("again", base_url, place, "sync")
+    kept(f"push {count} files", base_url, place, "push")
+    kept("again", base_url, place, "sync")
     for number in range(0, count, 1000):
         path = place / f"{number // 5000}" / f"{number % 5000 // 100}"
         (path / f"{number}.md").write_text(f"changed {number}")
         (path / f"{number + 1}.md").unlink()
         (path / f"{number + 2}.md").rename(path / f"moved {number}.md")
-    measured("sync after changes", base_url, place, "sync")
+    kept("sync after changes", base_url, place, "sync")
 
 
 def rows(base_url: str, place: Path, count: int) -> None:
@@ -105,8 +122,38 @@ def rows(base_url: str, place: Path, count: int) -> None:
         for number in range(count):
             file.write(f"What is the number after {number}?,It is {number + 1}.\n")
     print(f"start: {memory()} MB", flush=True)
-    measured(f"push {count} rows", base_url, place, "push")
-    measured("again", base_url, place, "sync")
+    kept(f"push {count} rows", base_url, place, "push")
+    kept("again", base_url, place, "sync")
+
+
+def moving(base_url: str, place: Path, count: int, collections: int = 1) -> None:
+    file = place / "in.jsonl"
+    with file.open("w") as out:
+        each = count // collections
+        for number in range(collections):
+            out.write(json.dumps({"path": f"{number:06}", "name": f"{number:06}", "type": "virtual", "tags": []})[:-1])
+            out.write(', "chunks": [')
+            for at in range(number * each, number * each + each):
+                chunk = {"q": f"What is the number after {at}?", "a": f"It is {at + 1}.", "indexes": []}
+                out.write(("," if at % each else "") + json.dumps(chunk))
+            out.write("]}\n")
+    print(f"{file.stat().st_size // 1_000_000} MB; start: {memory()} MB", flush=True)
+    base = run_blocking(lambda client: ensure_base(client, "Moved"), KEY, base_url)
+    put = partial(run_blocking, lambda client: import_base(client, base.id, file), KEY, base_url)
+    report: ImportReport = measured(f"import {count} chunks in {collections} collections", put)
+    assert report.chunks == count
+    assert not report.differences
+    measured("again", put)
+    back = place / "out.jsonl"
+    quick = partial(run_blocking, lambda client: export_base(client, base.id, back, indexes=False), KEY, base_url)
+    measured("export without indexes", quick)
+    seen = hashlib.file_digest(back.open("rb"), "md5").digest()
+    measured("export", partial(run_blocking, lambda client: export_base(client, base.id, back), KEY, base_url))
+    assert hashlib.file_digest(back.open("rb"), "md5").digest() == seen
+
+
+def spread(base_url: str, place: Path, count: int) -> None:
+    moving(base_url, place, count, 1000)
 
 
 def naive(base_url: str, place: Path, count: int) -> None:
@@ -150,7 +197,9 @@ def main() -> None:
                 base_url = _far(base_url, delay)
             folder = Path(place) / "docs"
             folder.mkdir()
-            {"files": files, "rows": rows, "naive": naive}[what](base_url, folder, count)
+            {"files": files, "rows": rows, "moving": moving, "spread": spread, "naive": naive}[what](
+                base_url, folder, count
+            )
         finally:
             server.kill()
             server.communicate()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fastgpt_client import APIConnectionError, AsyncDatasetClient, AuthenticationError, DatasetClient, FastGPTError
-from fastgpt_client.knowledge import AsyncKnowledgeBase, Progress, StateError, SyncReport, apply, calls
+from fastgpt_client.knowledge import AsyncKnowledgeBase, Progress, StateError, SyncReport, apply, calls, counting
 from fastgpt_client.knowledge.state import Doubted, State
 from fastgpt_client.local import LocalServer
 from fastgpt_client.models.collections import Collection
@@ -42,7 +42,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (apply, calls):
         monkeypatch.setattr(module, "backoff", lambda attempt: 0.05)
     monkeypatch.setattr(apply, "_LATE", 0.7)
-    monkeypatch.setattr(apply, "_PAUSE", 0.1)
+    monkeypatch.setattr(counting, "_PAUSE", 0.1)
 
 
 @pytest.fixture
@@ -358,7 +358,7 @@ def test_whether_rows_came(
             done, waiting, active = looks.pop(0)
             return [Collection(_id="t", dataAmount=done, trainingAmount=waiting, activeTrainingAmount=active)]
 
-    monkeypatch.setattr(apply, "_PAUSE", 0.0)
+    monkeypatch.setattr(counting, "_PAUSE", 0.0)
     applier = apply.Applier(Counting(), State(":memory:"), tmp_path, "docs")  # type: ignore[arg-type]
     table = Doubted(path="q.csv", collection="t", parent=None, stored=200, since=0.0)
     assert asyncio.run(applier._more_came(table)) is came
@@ -371,8 +371,8 @@ def test_rows_that_do_not_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         async def like(self, name: str, parent: str | None) -> list[Collection]:
             return [Collection(_id="t", dataAmount=200, trainingAmount=200)]
 
-    monkeypatch.setattr(apply, "_PAUSE", 0.01)
-    monkeypatch.setattr(apply, "STUCK_AFTER", 0.1)
+    monkeypatch.setattr(counting, "_PAUSE", 0.01)
+    monkeypatch.setattr(counting, "STUCK_AFTER", 0.1)
     applier = apply.Applier(Stuck(), State(":memory:"), tmp_path, "docs")  # type: ignore[arg-type]
     table = Doubted(path="q.csv", collection="t", parent=None, stored=200, since=0.0)
     with pytest.raises(FastGPTError, match="does not move"):

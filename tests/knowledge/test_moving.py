@@ -18,15 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgpt_client import AsyncDatasetClient
-from fastgpt_client.errors import APIConnectionError, ArgumentError, FastGPTError, NotFoundError
+from fastgpt_client.errors import ArgumentError, FastGPTError, NotFoundError
 from fastgpt_client.knowledge import (
     ExportReport,
     ImportReport,
     Progress,
+    calls,
     create_base,
     export_base,
     import_base,
     importing,
+    lines,
     wait_trained,
     walk,
 )
@@ -157,7 +159,8 @@ def test_the_lines_on_every_version(every_version: LocalServer, tmp_path: Path) 
 
 
 def test_a_large_collection_goes_through_in_pieces(go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "MAX_BYTES", 2000)
+    monkeypatch.setattr(importing, "BATCH_BYTES", 2000)
+    monkeypatch.setattr(lines, "_PIECE", 100)
     made = written(tmp_path / "in.jsonl", [{"path": "big", "chunks": chunks(500) + chunks(3, size=3000)}])
     base = go(lambda client: create_base(client, "Large")).id
     events: list[Progress] = []
@@ -174,13 +177,6 @@ def test_a_large_collection_goes_through_in_pieces(go: Go, tmp_path: Path, monke
     assert [chunk["q"] for chunk in json.loads(content)["chunks"]] == [
         chunk["q"] for chunk in chunks(500) + chunks(3, size=3000)
     ]
-
-
-def test_batches_are_as_large_as_a_server_takes() -> None:
-    raws = importing._decode_line(json.dumps({"path": "x", "chunks": chunks(450)}).encode()).chunks
-    assert [(at, len(batch)) for at, batch in importing.batches(raws, 0)] == [(0, 200), (200, 200), (400, 50)]
-    assert [(at, len(batch)) for at, batch in importing.batches(raws, 400)] == [(400, 50)]
-    assert list(importing.batches(raws, 450)) == []
 
 
 def test_a_failed_export_leaves_what_was_there(go: Go, tmp_path: Path) -> None:
@@ -255,7 +251,7 @@ def test_one_import_at_a_time(go: Go, tmp_path: Path) -> None:
     file = written(tmp_path / "in.jsonl", [{"path": "a", "chunks": chunks(1)}])
     base = go(lambda client: create_base(client, "Alone")).id
     with (
-        closing(importing._Journal(tmp_path / "state", base, "")),
+        closing(importing._Journal(tmp_path / "state", base, file)),
         pytest.raises(ArgumentError, match="running already"),
     ):
         go(lambda client: import_base(client, base, file, state=tmp_path / "state"))
@@ -316,8 +312,10 @@ def test_a_wire_that_breaks_again_and_again(
     knowledge_server: LocalServer, go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     monkeypatch.setattr(importing, "MAX_ROWS", 4)
-    monkeypatch.setattr(importing, "_PAUSE", 0.03)
-    monkeypatch.setattr(importing, "_TRIES", 5 if seed % 2 else 1)
+    monkeypatch.setattr(importing, "_LATE", 0.1)
+    for module in (importing, calls):
+        monkeypatch.setattr(module, "backoff", lambda attempt: 0.03)
+        monkeypatch.setattr(module, "ATTEMPTS", 6 if seed % 2 else 2)
     file = written(tmp_path / "in.jsonl", MANY)
     base = go(lambda client: create_base(client, f"Broken {seed}")).id
     dice = random.Random(seed)
@@ -330,7 +328,7 @@ def test_a_wire_that_breaks_again_and_again(
             try:
                 report = going(lambda client: import_base(client, base, file, wait=False), between.url)
                 break
-            except APIConnectionError:
+            except FastGPTError:
                 continue
     assert report.chunks == 70
     assert imported(go, base, tmp_path / "out.jsonl") == expected(MANY)

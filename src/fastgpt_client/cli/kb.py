@@ -154,7 +154,11 @@ def search(
 def export(
     name: NameOption,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.jsonl", help="Where to write.")],
-    concurrency: Annotated[int, typer.Option(min=1, help="How many chunks are asked for at once.")] = 8,
+    no_indexes: Annotated[
+        bool,
+        typer.Option("--no-indexes", help="Leave out the indexes that were added to chunks: much faster."),
+    ] = False,
+    concurrency: Annotated[int, typer.Option(min=1, help="How many requests at once.")] = 8,
     base_url: BaseUrl = None,
     api_key: ApiKey = None,
     as_json: Json = False,
@@ -162,7 +166,8 @@ def export(
     """Write its folders, collections and chunks into a file, without vectors, to keep or to move them."""
     from . import kb_tools
 
-    raise typer.Exit(kb_tools.carry_out(kb_tools.export(name, output, concurrency, as_json), base_url, api_key))
+    work = kb_tools.export(name, output, not no_indexes, concurrency, as_json)
+    raise typer.Exit(kb_tools.carry_out(work, base_url, api_key))
 
 
 @kb.command("import")

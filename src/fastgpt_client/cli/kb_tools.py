@@ -289,12 +289,12 @@ def _one_line(hit: knowledge.FoundChunk) -> str:
     return text if len(text) <= _SHOWN_LETTERS else f"{text[: _SHOWN_LETTERS - 1]}…"
 
 
-def export(name: str, file: Path, concurrency: int, as_json: bool) -> Work:
+def export(name: str, file: Path, indexes: bool, concurrency: int, as_json: bool) -> Work:
     async def work(client: AsyncDatasetClient) -> int:
         base = await knowledge.find_base(client, name)
         with show_progress(as_json=as_json) as on_progress:
             report = await knowledge.export_base(
-                client, base.id, file, concurrency=concurrency, on_progress=on_progress
+                client, base.id, file, indexes=indexes, concurrency=concurrency, on_progress=on_progress
             )
         if as_json:
             data({"report": report})

@@ -29,6 +29,7 @@ from ..errors import (
 from ..models.collections import Collection
 from ..models.data import DataInput
 from .calls import ATTEMPTS, PATIENCE, InDoubtError, Server
+from .counting import more_came
 from .limits import backoff
 from .marker import Marker, new_token
 from .plan import Step
@@ -36,10 +37,9 @@ from .progress import OnProgress, Progress
 from .rows import batches, count_rows, read_rows
 from .scan import Entry
 from .state import Attempt, Doubted, Leftover, State, Unfinished
-from .waiting import STUCK_AFTER, wait_trained
+from .waiting import wait_trained
 
 _SLOWEST = 250_000  # bytes a second that an upload must make
-_PAUSE = 0.25
 _LATE, _TOO_LATE = 2.0, 600.0  # seconds after which what was in doubt has come, or will not come any more
 _CLOCKS = 300.0  # seconds by which the clocks here and there may differ
 _FATAL = (AuthenticationError, PermissionDeniedError, QuotaError)
@@ -422,44 +422,9 @@ class Applier:
         return came
 
     async def _more_came(self, table: Unfinished | Doubted) -> bool:
-        """Whether a table has more rows at the server than are known to be there.
-
-        Rows that are trained and rows that wait are counted apart, not at the same moment, and newer servers count a
-        row that waits in both. So it is decided only by what can be read in one way, in two looks: see docs/design.md.
-        """
+        """Whether a table has more rows at the server than are known to be there."""
         name = table.path.rpartition("/")[2]
-        before, looks, moved = None, 0, time.monotonic()
-        while time.monotonic() < moved + STUCK_AFTER:
-            rows = [row for row in await self.server.like(name, table.parent) if row.id == table.collection]
-            if not rows:
-                raise NotFoundError("its collection is gone from the server", 404)
-            done, waiting = rows[0].dataAmount or 0, rows[0].trainingAmount or 0
-            failed = await self._failed_rows(table.collection) if waiting and rows[0].hasError else 0
-            active = rows[0].activeTrainingAmount
-            active = waiting - failed if active is None else active
-            if done > table.stored:
-                return True
-            if (done, waiting) != before:
-                moved = time.monotonic()
-            elif active <= 0:
-                return done + failed > table.stored
-            elif done + waiting <= table.stored:
-                return False
-            elif done < table.stored:  # not one that counts what waits in both
-                return True
-            before = done, waiting
-            looks += 1
-            await asyncio.sleep(min(_PAUSE * looks, 5.0))
-        raise FastGPTError("whether rows came cannot be told while their training does not move")
-
-    async def _failed_rows(self, collectionId: str) -> int:
-        """How many rows wait for ever, and are not counted otherwise."""
-
-        async def count() -> int:
-            found = self.server.client.iter_training_errors(collectionId)
-            return sum([1 async for row in found if not row.dataId])
-
-        return await self.server.again(count)
+        return await more_came(self.server, table.collection, name, table.parent, table.stored)
 
     # --- removing
 

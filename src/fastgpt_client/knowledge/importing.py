@@ -6,32 +6,44 @@ import asyncio
 import hashlib
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, closing
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import IO, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from ..api.data import MAX_ROWS
 from ..clients import AsyncDatasetClient
-from ..errors import APIConnectionError, ArgumentError, FastGPTError, RateLimitError, ServerError
-from ..models.collections import Collection
+from ..errors import APIError, ArgumentError, FastGPTError, NotFoundError
+from ..models.data import DataInput, IndexInput
+from .calls import ATTEMPTS, InDoubtError, Server
 from .concurrency import in_order
+from .counting import more_came
 from .exporting import ExportedChunk
+from .limits import AdaptiveLimit, backoff
+from .lines import Line, read_chunks_of, read_lines
+from .marker import import_mark, new_token
 from .progress import OnProgress, Progress
+from .rows import BATCH_BYTES, batches
 from .waiting import STUCK_AFTER, TrainingReport, wait_trained
 
-MAX_BYTES = 1024 * 1024
-"""The size of one request. Servers refuse bodies above 10 MB (recorded on 4.16), and proxies often smaller ones."""
-_TRIES = 5
-_PAUSE = 0.5
+_LATE = 2.0  # seconds after which what was in doubt has come
+_PAGE = 30
+_PIECE = 1024 * 1024
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS import (datasetId TEXT NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS import (
+    datasetId TEXT NOT NULL, digest TEXT NOT NULL, token TEXT NOT NULL, lines INTEGER NOT NULL, chunks INTEGER NOT NULL
+);
+-- begun: how often its collection was begun to be made; more than once when it was not known whether it was.
+-- sent, inserted: how many chunks arrived, and how many of them were taken. doubt: perhaps so many more arrived.
 CREATE TABLE IF NOT EXISTS lines (
-    line INTEGER PRIMARY KEY, collectionId TEXT, sent INTEGER NOT NULL DEFAULT 0, inserted INTEGER NOT NULL DEFAULT 0,
-    doubt INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0
+    line INTEGER PRIMARY KEY, head BLOB NOT NULL, begun INTEGER NOT NULL DEFAULT 0, parentId TEXT, collectionId TEXT,
+    sent INTEGER NOT NULL DEFAULT 0, inserted INTEGER NOT NULL DEFAULT 0, doubt INTEGER NOT NULL DEFAULT 0,
+    done INTEGER NOT NULL DEFAULT 0
 );
 """
 
@@ -50,21 +62,6 @@ class ImportReport(msgspec.Struct, kw_only=True):
     refused: int = 0
     training: TrainingReport | None = None
     differences: list[str] = []
-
-
-class Line(msgspec.Struct):
-    """A line of the file. Its chunks are decoded a few at a time."""
-
-    path: str
-    type: str = "virtual"
-    name: str = ""
-    tags: list[str] | None = None
-    forbid: bool = False
-    chunks: list[msgspec.Raw] = []
-
-    def __post_init__(self) -> None:
-        if not self.name:
-            self.name = self.path.rpartition("/")[2].replace("%2F", "/").replace("%25", "%")
 
 
 async def import_base(
@@ -86,14 +83,15 @@ async def import_base(
 
     What is sent is written down beside the file first. An import that was interrupted, however it was, goes on where
     it stopped when it is started again, and one that is done does nothing. Whether a request arrived whose answer was
-    not heard is decided by counting what the collection has. Nothing else may write into the new collections meanwhile.
+    not heard is decided by counting what the collection has, and a new collection is recognised by a mark in its
+    metadata. Nothing else may write into the new collections meanwhile.
 
     FastGPT: ``POST /api/core/dataset/collection/create``, ``POST /api/core/dataset/data/pushData`` (at most 200 chunks
     and 1 MB at once), then what ``wait_trained`` asks, and ``POST /api/core/dataset/data/v2/list``.
 
     Args:
         datasetId: The knowledge base.
-        file: JSON lines as of ``export_base``. A line is in memory once while it is sent.
+        file: JSON lines as of ``export_base``. It is read three times, and a few chunks of it are in memory at once.
         state: The file (SQLite) that knows how far it is; without it ``FILE.<datasetId>.state``. Delete it to put the
             same in again.
         concurrency: How many collections are filled at once.
@@ -104,7 +102,7 @@ async def import_base(
     Raises:
         ArgumentError: A line is not as it must be (the message has its number), or the file is another one than that
             of the interrupted import. All lines are read before anything is sent.
-        APIError, APIConnectionError: It failed for good; start it again to go on.
+        FastGPTError: It failed for good; start it again to go on.
 
     Example:
         >>> report = await import_base(client, datasetId, "handbook.jsonl")
@@ -112,9 +110,9 @@ async def import_base(
     """
     source = Path(file)
     path = Path(state) if state is not None else source.with_name(f"{source.name}.{datasetId}.state")
-    content = await asyncio.to_thread(_check_file, source)
-    with closing(_Journal(path, datasetId, content.digest)) as journal:
-        run = _Import(client, datasetId, source, content, journal, on_progress)
+    with closing(await asyncio.to_thread(_Journal, path, datasetId, source)) as journal:
+        server = Server(client, datasetId, AdaptiveLimit(concurrency))
+        run = _Import(server, source, journal, on_progress)
         await run.send(concurrency)
         report = journal.report()
         if wait:
@@ -127,329 +125,315 @@ async def import_base(
 
 
 class _Entry(NamedTuple):
-    """What is known of a line. ``sent``: how many of its chunks arrived; ``doubt``: perhaps so many more."""
+    """What is known of a line; see the schema."""
 
-    collectionId: str | None = None
-    sent: int = 0
-    inserted: int = 0
-    doubt: int = 0
-    done: bool = False
+    number: int
+    line: Line
+    parentId: str | None
+    collectionId: str | None
+    sent: int
+    inserted: int
+    doubt: int
+    done: bool
 
 
 class _Journal:
-    """How far an import is, in SQLite: written before each step and after it."""
+    """What is in the file, and how far its import is, in SQLite: written before each step and after it."""
 
-    def __init__(self, path: Path, datasetId: str, digest: str) -> None:
+    def __init__(self, path: Path, datasetId: str, file: Path) -> None:
         self._datasetId = datasetId
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
+        fresh = not path.exists()
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=1, check_same_thread=False)
         try:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")  # two at once would put things in twice
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
+            digest = _digest(file)
             known = self._db.execute("SELECT datasetId, digest FROM import").fetchone()
             if known is None:
-                self._db.execute("INSERT INTO import VALUES (?, ?)", (datasetId, digest))
+                self._learn(file, digest)
             elif known[0] != datasetId:
                 raise ArgumentError(f"{path} belongs to an import into {known[0]}: name another state file")
             elif known[1] != digest:
                 raise ArgumentError(
                     f"the file has changed since the import that {path} is about: delete that to begin anew"
                 )
-        except sqlite3.DatabaseError as error:
+        except BaseException as error:
             self.close()
+            if fresh:
+                path.unlink()
+            if not isinstance(error, sqlite3.DatabaseError):
+                raise
             if "locked" in str(error):
                 raise ArgumentError(f"{path} is in use: this import is running already") from None
             raise ArgumentError(f"{path} is no state file of an import: {error}") from None
-        except ArgumentError:
-            self.close()
-            raise
+        self.token, self.lines, self.chunks = self._db.execute("SELECT token, lines, chunks FROM import").fetchone()
+
+    def _learn(self, file: Path, digest: str) -> None:
+        """Look whether all lines are as they must be, and write down what they say."""
+        folders = {""}
+        lines = chunks = 0
+        self._db.execute("BEGIN")
+        for line in read_lines(file):
+            if line.path.rpartition("/")[0] not in folders:
+                raise ArgumentError(f"line {line.number} of {file}: {line.path!r} comes before its folder")
+            if line.type == "folder":
+                folders.add(line.path)
+            lines, chunks = lines + 1, chunks + line.count
+            self._db.execute("INSERT INTO lines (line, head) VALUES (?, ?)", (line.number, msgspec.json.encode(line)))
+        values = (self._datasetId, digest, new_token(), lines, chunks)
+        self._db.execute("INSERT INTO import VALUES (?, ?, ?, ?, ?)", values)
+        self._db.execute("COMMIT")
 
     def close(self) -> None:
         self._db.close()
 
-    def entry(self, line: int) -> _Entry:
-        columns = "collectionId, sent, inserted, doubt, done"
-        row = self._db.execute(f"SELECT {columns} FROM lines WHERE line = ?", (line,)).fetchone()
-        return _Entry(*row) if row else _Entry()
+    def _entries(self, where: str, value: int) -> Iterator[_Entry]:
+        sql = f"SELECT line, head, parentId, collectionId, sent, inserted, doubt, done FROM lines WHERE {where}"
+        for number, head, *rest in self._db.execute(sql, (value,)):
+            yield _Entry(number, _decode(head), *rest)
 
-    def begun(self, line: int) -> bool:
-        """Whether the collection of a line may have been made. Says so from now on."""
-        return self._db.execute("INSERT OR IGNORE INTO lines (line) VALUES (?)", (line,)).rowcount == 0
+    def entry(self, line: int) -> _Entry:
+        return next(self._entries("line = ?", line))
+
+    def entries(self, *, doubted: bool = False) -> Iterator[_Entry]:
+        """All lines, or those whose collection may be there twice."""
+        also = "AND begun > 1" if doubted else ""
+        found, after = True, 0
+        while found:
+            found = False
+            for entry in [*self._entries(f"line > ? {also} ORDER BY line LIMIT 100", after)]:
+                found, after = True, entry.number
+                yield entry
+
+    def begin(self, line: int, parentId: str | None) -> bool:
+        """The collection of a line is about to be made; whether it may be there already."""
+        sql = "UPDATE lines SET begun = begun + 1, parentId = ? WHERE line = ? RETURNING begun > 1"
+        return bool(self._db.execute(sql, (parentId, line)).fetchone()[0])
 
     def put(self, line: int, **columns: object) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)
         self._db.execute(f"UPDATE lines SET {names} WHERE line = ?", (*columns.values(), line))
-
-    def sent(self) -> int:
-        """How many chunks arrived."""
-        return int(self._db.execute("SELECT coalesce(sum(max(sent, 0)), 0) FROM lines").fetchone()[0])
-
-    def known(self) -> set[str]:
-        """The collections that belong to lines."""
-        rows = self._db.execute("SELECT collectionId FROM lines WHERE collectionId IS NOT NULL")
-        return {row[0] for row in rows}
 
     def filled(self) -> list[str]:
         """The collections that have chunks."""
         return [row[0] for row in self._db.execute("SELECT collectionId FROM lines WHERE inserted > 0 ORDER BY line")]
 
     def report(self) -> ImportReport:
-        sql = "SELECT sum(sent < 0), sum(sent >= 0), sum(inserted), sum(max(sent, 0) - inserted) FROM lines"
-        folders, collections, chunks, refused = (count or 0 for count in self._db.execute(sql).fetchone())
+        sql = "SELECT sum(sent < 0), sum(sent >= 0), sum(max(sent, 0)), sum(max(sent, 0) - inserted) FROM lines"
+        folders, collections, sent, refused = (count or 0 for count in self._db.execute(sql).fetchone())
         return ImportReport(
-            datasetId=self._datasetId, folders=folders, collections=collections, chunks=chunks, refused=refused
+            datasetId=self._datasetId, folders=folders, collections=collections, chunks=sent - refused, refused=refused
         )
 
 
+_decode = msgspec.json.Decoder(Line).decode
 _FOLDER = -1  # `sent` of a folder
 Kind: TypeAlias = Literal["folder", "virtual"]
 
 
-class _Place(NamedTuple):
-    """A line, and where it belongs."""
-
-    number: int
-    line: Line
-    parentId: str | None
-    collectionId: str
-
-
-class _Content(NamedTuple):
-    """What is in a file."""
-
-    digest: str
-    lines: int
-    chunks: int
+def _digest(file: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with file.open("rb") as source:
+        while piece := source.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 class _Import:
     """One run of an import."""
 
-    def __init__(
-        self,
-        client: AsyncDatasetClient,
-        datasetId: str,
-        file: Path,
-        content: _Content,
-        journal: _Journal,
-        on_progress: OnProgress | None,
-    ) -> None:
-        self._client = client
-        self._datasetId = datasetId
+    def __init__(self, server: Server, file: Path, journal: _Journal, on_progress: OnProgress | None) -> None:
+        self._server = server
         self._file = file
         self._journal = journal
         self._on_progress = on_progress
-        self._content = content
-        self._sent = journal.sent()
+        before = journal.report()
+        self._sent = before.chunks + before.refused
 
     async def send(self, concurrency: int) -> None:
         """Make the collections one after the other, as their order may matter, and fill them at the same time."""
         async with aclosing(in_order(self._made(), self._fill, concurrency)) as filled:
-            async for place in filled:
-                self._tell("import", self._sent, self._content.chunks, place.line.path)
+            async for line in filled:
+                self._tell("import", self._sent, self._journal.chunks, line.path)
+        await self._look_again()
 
     def _tell(self, phase: str, done: int, total: int, item: str) -> None:
         if self._on_progress is not None:
             self._on_progress(Progress(phase=phase, done=done, total=total, item=item))
 
-    async def _made(self) -> AsyncGenerator[_Place]:
+    # --- making collections
+
+    async def _made(self) -> AsyncGenerator[int]:
         folders: dict[str, str] = {"": ""}
         path = ""
-        with self._file.open("rb") as lines:
-            for number, line in read_lines(lines):
-                if line.path == path:
-                    await asyncio.sleep(0.002)  # the order of what has the same name is told by milliseconds
-                path = line.path
-                parent = folders[path.rpartition("/")[0]] or None
-                key = self._journal.entry(number).collectionId or await self._make(number, line, parent)
-                if line.type == "folder":
-                    folders[path] = key
-                yield _Place(number, line, parent, key)
+        for entry in self._journal.entries():
+            line = entry.line
+            if line.path == path:
+                await asyncio.sleep(0.002)  # the order of what has the same name is told by milliseconds
+            path = line.path
+            parent = folders[path.rpartition("/")[0]] or None
+            key = entry.collectionId or await self._make(line, parent)
+            if line.type == "folder":
+                folders[path] = key
+            yield line.number
 
-    async def _make(self, number: int, line: Line, parentId: str | None) -> str:
+    async def _make(self, line: Line, parentId: str | None) -> str:
         """Make the collection of a line; if that was tried before, look first whether it is there."""
         kind: Kind = "folder" if line.type == "folder" else "virtual"
-        attempt = 0
-        while True:
+        doubt: InDoubtError | None = None
+        for number in range(ATTEMPTS // 2):
+            there = await self._marked(line, parentId) if self._journal.begin(line.number, parentId) else []
             try:
-                there = await self._orphan(line, parentId, kind) if self._journal.begun(number) else None
-                key = there or await self._create(line, parentId, kind)
-            except (APIConnectionError, ServerError, RateLimitError):
-                attempt = await _pause(attempt)
+                key = there[0] if there else await self._create(line, parentId, kind)
+            except InDoubtError as error:
+                doubt = error
+                await asyncio.sleep(backoff(number))
             else:
-                self._journal.put(number, collectionId=key, sent=_FOLDER if kind == "folder" else 0)
+                self._journal.put(line.number, collectionId=key, sent=_FOLDER if kind == "folder" else 0)
                 return key
+        assert doubt is not None
+        raise FastGPTError(f"tried {ATTEMPTS // 2} times: {doubt}") from doubt
 
     async def _create(self, line: Line, parentId: str | None, kind: Kind) -> str:
-        tags = line.tags or None
-        return (await self._client.create_collection(self._datasetId, line.name, kind, parentId, tags)).data
+        server, tags = self._server, line.tags or None
+        return await server.once(
+            lambda: server.client.create_collection(server.datasetId, line.name, kind, parentId, tags, self._mark(line))
+        )
 
-    async def _orphan(self, line: Line, parentId: str | None, kind: str) -> str | None:
-        """An empty collection of this name that belongs to no line: made by a request whose answer was not heard."""
-        known = self._journal.known()
-        async for row in self._client.iter_collections(self._datasetId, parentId, line.name):
-            empty = not row.dataAmount and not row.trainingAmount
-            if row.name == line.name and row.type == kind and empty and row.id not in known:
-                return row.id
-        return None
+    def _mark(self, line: Line) -> dict[str, object]:
+        return import_mark(f"{self._journal.token}/{line.number}")
 
-    async def _fill(self, place: _Place) -> _Place:
+    async def _marked(self, line: Line, parentId: str | None) -> list[str]:
+        """The collections that were made for a line, as far as the server shows them."""
+        found: list[str] = []
+        for row in await self._server.like(line.name, parentId):
+            each = await self._server.marker(row.id)
+            if each is not None and each[0].metadata == self._mark(line):
+                found.append(row.id)
+        return found
+
+    async def _look_again(self) -> None:
+        """A request in doubt may have come late, and made an empty collection more: that goes."""
+        waited = False
+        for entry in self._journal.entries(doubted=True):
+            if not waited:
+                await asyncio.sleep(_LATE)
+                waited = True
+            for collectionId in await self._marked(entry.line, entry.parentId):
+                if collectionId != entry.collectionId:
+                    await self._server.delete(collectionId)
+            self._journal.put(entry.number, begun=1)
+
+    # --- filling them
+
+    async def _fill(self, number: int) -> Line:
         """Put the chunks of a line into its collection."""
-        entry = self._journal.entry(place.number)
+        entry = self._journal.entry(number)
         if entry.done:
-            return place
-        if place.line.type != "folder":
-            for start, chunks in batches(place.line.chunks, entry.sent):
-                await self._push(place, start, chunks)
-            if place.line.forbid:
-                await self._client.update_collection(place.collectionId, forbid=True)
-        self._journal.put(place.number, done=1)
-        return place
+            return entry.line
+        if entry.line.type != "folder":
+            if entry.doubt:
+                await self._settle(number)
+            with closing(read_chunks_of(self._file, entry.line)) as chunks:
+                rows = islice(map(_row, range(entry.line.count), chunks), self._journal.entry(number).sent, None)
+                for batch in batches(rows, MAX_ROWS, BATCH_BYTES):
+                    await self._push(number, batch)
+            if entry.line.forbid:
+                update = self._server.client.update_collection
+                await self._server.again(lambda: update(entry.collectionId, forbid=True))
+        self._journal.put(number, done=1)
+        return entry.line
 
-    async def _push(self, place: _Place, start: int, chunks: Sequence[ExportedChunk]) -> None:
-        """Put a batch in, exactly once."""
-        rows = [
-            {"q": chunk.q, "a": chunk.a, "chunkIndex": start + at, "indexes": chunk.indexes}
-            for at, chunk in enumerate(chunks)
-        ]
-        attempt = 0
-        while True:
+    async def _push(self, number: int, rows: list[DataInput]) -> None:
+        """Put some chunks in, exactly once."""
+        doubt: InDoubtError | None = None
+        for attempt in range(ATTEMPTS // 2):
+            self._journal.put(number, doubt=len(rows))
             try:
-                before = self._journal.entry(place.number)
-                if before.doubt and (inserted := await self._count(place) - before.inserted) > 0:
-                    self._pushed(place, before, before.doubt, inserted)
+                taken = await self._server.send_rows(self._journal.entry(number).collectionId or "", rows)
+            except InDoubtError as error:
+                doubt = error
+                await asyncio.sleep(backoff(attempt + 1))
+                if await self._settle(number):
                     return
-                self._journal.put(place.number, doubt=len(rows))
-                answer = (await self._client.push_data(place.collectionId, rows, "chunk")).data
-                self._pushed(place, before, len(rows), answer.insertLen)
+            except APIError as error:
+                self._journal.put(number, doubt=0)
+                if error.status_code != 413 or len(rows) == 1:
+                    raise
+                half = len(rows) // 2
+                await self._push(number, rows[:half])
+                await self._push(number, rows[half:])
                 return
-            except (APIConnectionError, ServerError, RateLimitError):
-                attempt = await _pause(attempt)
+            else:
+                self._pushed(number, len(rows), taken)
+                return
+        assert doubt is not None
+        raise FastGPTError(f"tried {ATTEMPTS // 2} times: {doubt}") from doubt
 
-    def _pushed(self, place: _Place, before: _Entry, sent: int, inserted: int) -> None:
-        self._journal.put(place.number, sent=before.sent + sent, inserted=before.inserted + inserted, doubt=0)
+    async def _settle(self, number: int) -> bool:
+        """Whether the chunks that were on their way have arrived: nothing else puts some into this collection."""
+        entry = self._journal.entry(number)
+        assert entry.collectionId is not None
+        try:
+            came = await more_came(self._server, entry.collectionId, entry.line.name, entry.parentId, entry.inserted)
+        except NotFoundError:
+            where = f"{entry.line.path} ({entry.collectionId})"
+            raise FastGPTError(f"the collection {where} was deleted while it was filled") from None
+        # How many of them the server took it told nobody: all, as it nearly always does.
+        self._pushed(number, entry.doubt if came else 0, entry.doubt if came else 0)
+        return came
+
+    def _pushed(self, number: int, sent: int, inserted: int) -> None:
+        entry = self._journal.entry(number)
+        self._journal.put(number, sent=entry.sent + sent, inserted=entry.inserted + inserted, doubt=0)
         self._sent += sent
-        self._tell("import", self._sent, self._content.chunks, place.line.path)
-
-    async def _count(self, place: _Place) -> int:
-        """How many chunks a collection has, trained or not."""
-        counts: list[int] = []
-        while len(counts) < 2 or counts[-1] != counts[-2]:  # a chunk that is just being moved may be counted twice
-            if counts:
-                await asyncio.sleep(_PAUSE)
-            row = await self._row(place)
-            counts.append((row.dataAmount or 0) + (row.trainingAmount or 0))
-        return counts[-1]
-
-    async def _row(self, place: _Place) -> Collection:
-        """What the list says of a collection: only there all versions tell both counts."""
-        for search in (place.line.name, None):  # names may have what a search does not find
-            async for row in self._client.iter_collections(self._datasetId, place.parentId, search):
-                if row.id == place.collectionId:
-                    return row
-        raise FastGPTError(f"the collection {place.line.path} ({place.collectionId}) was deleted while it was filled")
+        self._tell("import", self._sent, self._journal.chunks, entry.line.path)
 
     # --- looking whether all is there
 
     async def compare(self, concurrency: int) -> list[str]:
         """What is not as it is in the file: counts, and the first, middle and last chunk of each collection."""
         differences: list[str] = []
-        with self._file.open("rb") as lines:
-            async with aclosing(in_order(read_lines(lines), self._compare, concurrency)) as compared:
-                done = 0
-                async for path, found in compared:
-                    differences += found
-                    done += 1
-                    self._tell("verify", done, self._content.lines, path)
+        async with aclosing(in_order(self._journal.entries(), self._compare, concurrency)) as compared:
+            done = 0
+            async for path, found in compared:
+                differences += found
+                done += 1
+                self._tell("verify", done, self._journal.lines, path)
         return differences
 
-    async def _compare(self, item: tuple[int, Line]) -> tuple[str, list[str]]:
-        number, line = item
-        entry, found = self._journal.entry(number), list[str]()
+    async def _compare(self, entry: _Entry) -> tuple[str, list[str]]:
+        line, found = entry.line, list[str]()
         if line.type == "folder" or not entry.inserted:
             return line.path, found
-        assert entry.collectionId is not None
-        last = len(line.chunks) - 1
-        for at in sorted({0, last // 2, last}):
-            page = (await self._client.list_data(entry.collectionId, offset=at, pageSize=1)).data
+        key = entry.collectionId or ""
+        size = line.count if line.count <= _PAGE else 1
+        for start, meant in (await asyncio.to_thread(self._samples, line, size)).items():
+            page = (await self._server.again(partial(self._server.client.list_data, key, None, start, size))).data
             if page.total != entry.inserted:
                 return line.path, [f"{line.path}: {page.total} chunks instead of {entry.inserted}"]
-            there, meant = page.list[0] if page.list else None, _chunk(line.chunks[at])
-            if entry.inserted == len(line.chunks) and (there is None or not _same(there.q, there.a, meant)):
-                found.append(f"{line.path}: chunk {at} is another one")
+            if entry.inserted == line.count:
+                there = [_tidy(row.q, row.a) for row in page.list]
+                for at, chunk in enumerate(meant):
+                    if there[at : at + 1] != [_tidy(chunk.q, chunk.a)]:
+                        found.append(f"{line.path}: chunk {start + at} is another one")
         return line.path, found
 
+    def _samples(self, line: Line, size: int) -> dict[int, list[ExportedChunk]]:
+        """Some chunks of a line, by the place of the first: all of a small one, else the first, middle and last."""
+        last = line.count - 1
+        wanted = {0} if size == line.count else {0, last // 2, last}
+        with closing(read_chunks_of(self._file, line)) as chunks:
+            return {at: [chunk, *islice(chunks, size - 1)] for at, chunk in enumerate(chunks) if at in wanted}
 
-async def _pause(attempt: int) -> int:
-    """Wait before the next try, and number it; called while a failure is handled, raises it after the last."""
-    if attempt == _TRIES - 1:
-        raise
-    await asyncio.sleep(_PAUSE * 2**attempt)
-    return attempt + 1
+
+def _row(at: int, chunk: ExportedChunk) -> DataInput:
+    indexes = [IndexInput(text=index.text, type=index.type) for index in chunk.indexes]
+    return DataInput(q=chunk.q, a=chunk.a, chunkIndex=at, indexes=indexes)
 
 
-def _same(q: str | None, a: str | None, meant: ExportedChunk) -> bool:
+def _tidy(q: str | None, a: str | None) -> list[list[str]]:
     """Servers tidy white space."""
-    return (q or "").split() == meant.q.split() and (a or "").split() == meant.a.split()
-
-
-# --- the file
-
-
-def _check_file(file: Path) -> _Content:
-    """Look whether all lines are as they must be."""
-    digest = hashlib.blake2b(digest_size=16)
-    total = chunks = 0
-    with file.open("rb") as lines:
-        folders = {""}
-        for number, line in read_lines(lines):
-            if line.path.rpartition("/")[0] not in folders:
-                raise ArgumentError(f"line {number} of {file}: {line.path!r} comes before its folder")
-            if line.type == "folder":
-                folders.add(line.path)
-            total, chunks = total + 1, chunks + len(line.chunks)
-            for raw in line.chunks:
-                try:
-                    _chunk(raw)
-                except ValueError as error:
-                    raise ArgumentError(f"line {number} of {file}: {error}") from None
-        lines.seek(0)
-        while piece := lines.read(MAX_BYTES):
-            digest.update(piece)
-    return _Content(digest.hexdigest(), total, chunks)
-
-
-_decode_line = msgspec.json.Decoder(Line).decode
-_decode_chunk = msgspec.json.Decoder(ExportedChunk).decode
-
-
-def _chunk(raw: msgspec.Raw) -> ExportedChunk:
-    return _decode_chunk(raw)
-
-
-def read_lines(lines: IO[bytes]) -> Generator[tuple[int, Line]]:
-    """The lines of a file: their numbers from 1, and what they say."""
-    for number, text in enumerate(lines, 1):
-        if text.isspace():
-            continue
-        try:
-            line = _decode_line(text)
-        except ValueError as error:
-            raise ArgumentError(f"line {number} of {lines.name}: {error}") from None
-        yield number, line
-
-
-def batches(chunks: Sequence[msgspec.Raw], start: int) -> Iterator[tuple[int, list[ExportedChunk]]]:
-    """Chunks from one on, as many at once as a server takes: where each batch begins, and what is in it."""
-    batch: list[ExportedChunk] = []
-    size = 0
-    for at in range(start, len(chunks)):
-        more = len(bytes(chunks[at]))
-        if batch and (len(batch) == MAX_ROWS or size + more > MAX_BYTES):
-            yield at - len(batch), batch
-            batch, size = [], 0
-        batch.append(_chunk(chunks[at]))
-        size += more
-    if batch:
-        yield len(chunks) - len(batch), batch
+    return [(q or "").split(), (a or "").split()]

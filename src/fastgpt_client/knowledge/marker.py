@@ -30,6 +30,11 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
         return {_KEY: msgspec.to_builtins(self)}
 
 
+def import_mark(token: str) -> dict[str, object]:
+    """The metadata of a collection that an import makes."""
+    return {_KEY: {"import": token}}
+
+
 def new_token() -> str:
     return secrets.token_hex(8)
 

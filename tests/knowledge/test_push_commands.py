@@ -80,6 +80,9 @@ def test_push_and_sync(kb: Kb, folder: Path) -> None:
     assert asked.exit_code == 2
     assert "- in/0.md" in asked.stderr
     assert "say --yes if you mean it" in asked.stderr
+    watched = kb("sync", folder, "--kb", name, "--watch", *chunks)
+    assert watched.exit_code == 2
+    assert "say --yes or --no-delete" in watched.stderr
     done = kb("sync", folder, "--kb", name, "--yes", "--json", *chunks)
     assert done.exit_code == 0
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -115,7 +118,7 @@ def test_failures(kb: Kb, folder: Path) -> None:
     name = folder.parent.name
     failed = kb("push", folder, "--kb", name, "--create")
     assert failed.exit_code == 1
-    assert "failed: bad 00.csv: bad 00.csv, line 2: there is an answer and no question" in failed.stderr
+    assert "failed: bad 00.csv: line 2: there is an answer and no question" in failed.stderr
     assert "… and 5 more; --json has all." in failed.stderr
     assert "✗ 25 failed" in failed.stdout
     (folder / "bad 07.csv").write_text("q,a\nnow,good\n")
@@ -188,7 +191,7 @@ def test_the_question_stands_alone(kb: Kb, other_server: LocalServer, folder: Pa
     for typed, code, said in (
         ("n\n", 1, "n\nNothing was changed. --no-delete does the rest, and removes nothing."),
         ("\x03", 130, "^C"),
-        ("y\n", 0, "y\nupload   ━"),
+        ("y\n", 0, "y\nupload "),
     ):
         terminal = Terminal(other_server, "sync", folder, "--kb", name)
         terminal.wait_for("[y/N]: ")
@@ -201,7 +204,7 @@ def test_the_question_stands_alone(kb: Kb, other_server: LocalServer, folder: Pa
         assert re.search(r"^scan +━+ 100% 4/4.*\n\+ 0  ~ 1  - 1  = 3\n", screen), screen
         assert question in screen.replace("\n\n", "\n"), screen
         assert typed == "\x03" or question + said in screen, screen
-    assert re.search(r"training ━+ 100% 1/1", screen)
+    assert re.search(r"remove +━+ 100% 2/2", screen)
     assert "= 3  (1 skipped) in" in screen
 
 

@@ -115,6 +115,7 @@ def sync(
     Interrupted, it goes on when it is started again.
     Ends with 0 when it is so, 1 when something failed or was refused, 2 when used wrongly.
     """
+    from ..errors import ArgumentError
     from . import kb_tools
 
     async def work(base: AsyncKnowledgeBase, display: ProgressDisplay) -> SyncReport:
@@ -143,6 +144,8 @@ def sync(
             _show_report(report, as_json, display.told)
 
         if watch:
+            if delete and not (yes or plan or kb_tools.people_are_here()):
+                raise ArgumentError("nobody is here to answer when a file is gone: say --yes or --no-delete")
             kb_tools.note(f"Following {path}, every {every:g} s. Ctrl-C ends it.")
         options = _options(into, exclude, chunk, state, concurrency, engine, retry_failed, rebuild, display)
         if plan or not yes:

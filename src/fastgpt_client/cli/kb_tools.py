@@ -69,11 +69,16 @@ def out() -> Console | None:
     return console if console.is_terminal else None
 
 
+def people_are_here() -> bool:
+    """Whether somebody can answer."""
+    return sys.stdin.isatty()
+
+
 def confirmed(question: str, *, yes: bool) -> bool:
     """Whether to go on; asks people, and nobody else."""
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if not people_are_here():
         raise ArgumentError(f"{question} Nobody is here to answer: say --yes if you mean it")
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's would wait for the answer
     try:

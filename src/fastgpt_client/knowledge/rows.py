@@ -55,7 +55,7 @@ def read_rows(path: Path) -> Iterator[DataInput]:
         for line, q, a, indexes in rows:
             if not q.strip():
                 if a.strip() or indexes:
-                    raise RowError(f"{path.name}, line {line}: there is an answer and no question")
+                    raise RowError(f"line {line}: there is an answer and no question")
                 continue
             found = [IndexInput(text=text) for text in indexes if text.strip()]
             yield DataInput(q=q, a=a or None, indexes=found or None, chunkIndex=place)
@@ -95,12 +95,12 @@ def _read_csv(path: Path) -> Generator[_Cells]:
             head = next(reader, list[str]())
             question, answer, index = (_column(head, names) for names in (_QUESTION, _ANSWER, _INDEXES))
             if question is None:
-                raise RowError(f"{path.name}: there is no column q or question in {head!r:.100}")
+                raise RowError(f"there is no column q or question in {head!r:.100}")
             for cells in reader:
                 indexes = [] if index is None else [text for cell in cells[index:] for text in _texts(cell)]
                 yield reader.line_num, _cell(cells, question), _cell(cells, answer), indexes
         except csv.Error as error:
-            raise RowError(f"{path.name}, line {reader.line_num}: {error}") from error
+            raise RowError(f"line {reader.line_num}: {error}") from error
 
 
 def _read_json(path: Path) -> Generator[_Cells]:
@@ -111,15 +111,15 @@ def _read_json(path: Path) -> Generator[_Cells]:
             try:
                 row: Any = json.loads(text)
             except ValueError as error:
-                raise RowError(f"{path.name}, line {line}: not JSON: {error}") from error
+                raise RowError(f"line {line}: not JSON: {error}") from error
             if not isinstance(row, dict):
-                raise RowError(f"{path.name}, line {line}: not an object with q and a, but {text.strip()!r:.80}")
+                raise RowError(f"line {line}: not an object with q and a, but {text.strip()!r:.80}")
             row = cast("dict[str, Any]", row)
             indexes: list[str] = []
             for index in as_list(_first(row, _INDEXES)):
                 found = index if isinstance(index, str) else as_object(index).get("text")
                 if not isinstance(found, str):
-                    raise RowError(f"{path.name}, line {line}: an index must be a text, not {index!r:.80}")
+                    raise RowError(f"line {line}: an index must be a text, not {index!r:.80}")
                 indexes.append(found)
             yield line, _text(_first(row, _QUESTION)), _text(_first(row, _ANSWER)), indexes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,7 +13,14 @@ from typing import Any
 
 import pytest
 
-from fastgpt_client import APIConnectionError, AsyncDatasetClient, AuthenticationError, DatasetClient, FastGPTError
+from fastgpt_client import (
+    APIConnectionError,
+    ArgumentError,
+    AsyncDatasetClient,
+    AuthenticationError,
+    DatasetClient,
+    FastGPTError,
+)
 from fastgpt_client.knowledge import AsyncKnowledgeBase, Progress, StateError, SyncReport, apply, calls, counting
 from fastgpt_client.knowledge.state import Doubted, State
 from fastgpt_client.local import LocalServer
@@ -197,6 +205,37 @@ def test_watch_goes_on_when_nobody_answers(backend: LocalServer, proxy: Proxy, f
     assert [event.error is not None for event in events[:3]] == [True, False, False]
     assert [report.plan.add for report in reports] == [13, 1]
     check(backend.base_url, folder.parent.name, folder)
+
+
+def test_watch_waits_for_a_disk_and_ends_when_waiting_is_no_use(
+    backend: LocalServer, proxy: Proxy, folder: Path
+) -> None:
+    errors: list[str] = []
+
+    async def main() -> None:
+        async with AsyncDatasetClient(KEY, proxy.base_url) as client:
+            base = AsyncKnowledgeBase(client, folder.parent.name, create=True)
+            away = folder.parent / "away"
+
+            def follow(event: Progress) -> None:
+                if event.phase != "watch":
+                    return
+                errors.extend([event.error] if event.error else [])
+                if event.done == 1:
+                    folder.rename(away)
+                    folder.mkdir()
+                elif event.done == 4:
+                    folder.rmdir()
+                    away.rename(folder)
+                elif event.done == 6:
+                    shutil.rmtree(folder)
+
+            await base.sync(folder, state=folder.parent / "state.db", watch=0.05, on_progress=follow)
+
+    with pytest.raises(ArgumentError, match="there is no folder"):
+        asyncio.run(main())
+    assert len(errors) == 1  # told once
+    assert "would be removed" in errors[0]
 
 
 def test_what_comes_after_the_run_goes_with_the_next(

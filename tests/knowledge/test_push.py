@@ -407,6 +407,7 @@ def test_wrong_use(base: Keeper, world: World, backend: LocalServer, folder: Pat
         (partial(base.push, folder / "x"), "no file or folder"),
         (partial(base.sync, folder / "x"), "no file or folder"),
         (partial(base.sync, folder / "a.md"), "sync takes a folder"),
+        (partial(base.sync, folder, plan=True, watch=1), "a plan is made once"),
         (partial(base.push, urls=["example.com"]), "a page is named by its address"),
         (partial(base.push, sitemap="http://127.0.0.1:9/x.xml"), "cannot be read"),
     ):

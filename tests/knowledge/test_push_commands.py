@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
+from fastgpt_client.cli import kb_tools
 from fastgpt_client.cli.app import app
 from fastgpt_client.local import LocalServer
 
@@ -132,6 +134,33 @@ def test_failures(kb: Kb, folder: Path) -> None:
     assert "--chunk takes NAME=VALUE" in wrong.stderr
 
 
+def test_people_see_what_is_removed(kb: Kb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(22):
+        (tmp_path / f"{number:02}.md").write_text(f"text {number}")
+    kb("push", tmp_path, "--kb", tmp_path.name, "--create")
+    for number in range(21):
+        (tmp_path / f"{number:02}.md").unlink()
+    asked: list[str] = []
+
+    def answer(question: str, err: bool) -> bool:
+        if not asked:
+            asked.append(question)
+            raise typer.Abort
+        asked.append(question)
+        return len(asked) > 2
+
+    monkeypatch.setattr(kb_tools, "people_are_here", lambda: True)
+    monkeypatch.setattr(typer, "confirm", answer)
+    stopped, refused, done = (kb("sync", tmp_path, "--kb", tmp_path.name) for _ in range(3))
+    assert asked == [f"Remove 21 of 22 from {tmp_path.name}?"] * 3
+    assert stopped.exit_code == 130
+    assert "Interrupted. The same command goes on where it was." in stopped.stderr
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "- 19.md\n… and 1 more; --plan shows all.\nNothing was changed." in refused.stderr
+    assert done.exit_code == 0
+    assert done.stdout.startswith("+ 0  ~ 0  - 21  = 1")
+
+
 class Terminal:
     """Runs a command with a terminal of 100 columns as stdin and stderr, and as stdout unless that is a file."""
 
@@ -191,7 +220,7 @@ def test_the_question_stands_alone(kb: Kb, other_server: LocalServer, folder: Pa
     for typed, code, said in (
         ("n\n", 1, "n\nNothing was changed. --no-delete does the rest, and removes nothing."),
         ("\x03", 130, "^C"),
-        ("y\n", 0, "y\nupload   ━"),
+        ("y\n", 0, "y\nupload "),
     ):
         terminal = Terminal(other_server, "sync", folder, "--kb", name)
         terminal.wait_for("[y/N]: ")
@@ -204,7 +233,7 @@ def test_the_question_stands_alone(kb: Kb, other_server: LocalServer, folder: Pa
         assert re.search(r"^scan +━+ 100% 4/4.*\n\+ 0  ~ 1  - 1  = 3\n", screen), screen
         assert question in screen.replace("\n\n", "\n"), screen
         assert typed == "\x03" or question + said in screen, screen
-    assert re.search(r"training ━+ 100% 1/1", screen)
+    assert re.search(r"remove +━+ 100% 2/2", screen)
     assert "= 3  (1 skipped) in" in screen
 
 

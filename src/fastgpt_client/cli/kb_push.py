@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -129,8 +130,7 @@ def sync(
             if not counts.remove:
                 return True
             kb_tools.note(str(counts))
-            removed = (step for step in steps if step.verb == "remove")
-            for step, _ in zip(removed, range(_SHOWN), strict=False):
+            for step in islice((step for step in steps if step.verb == "remove"), _SHOWN):
                 kb_tools.note(str(step))
             if counts.remove > _SHOWN:
                 kb_tools.note(f"… and {counts.remove - _SHOWN} more; --plan shows all.")
@@ -144,7 +144,7 @@ def sync(
             _show_report(report, as_json, display.told)
 
         if watch:
-            if delete and not (yes or plan or kb_tools.people_are_here()):
+            if delete and not (yes or kb_tools.people_are_here()):
                 raise ArgumentError("nobody is here to answer when a file is gone: say --yes or --no-delete")
             kb_tools.note(f"Following {path}, every {every:g} s. Ctrl-C ends it.")
         options = _options(into, exclude, chunk, state, concurrency, engine, retry_failed, rebuild, display)

@@ -207,10 +207,8 @@ def wait(
 async def tell_training(client: AsyncDatasetClient, name: str, report: knowledge.TrainingReport) -> int:
     """The summary of a training, and its exit code."""
     failures, unfinished = report.failures[:_SHOWN_FAILURES], report.unfinished[:_SHOWN_FAILURES]
-    called: dict[str, str] = {}
-    for each in (*failures, *unfinished):
-        if each.collectionId not in called:
-            called[each.collectionId] = await _name_of(client, each.collectionId)
+    ids = [*(each.collectionId for each in failures), *(each.collectionId for each in unfinished)]
+    called = {each: await _name_of(client, each) for each in dict.fromkeys(ids)}
     for failure in failures:
         where = f"{called[failure.collectionId]}, chunk {failure.chunkIndex} ({failure.mode})"
         text = f" {failure.q[:60]!r}" if failure.q else ""

@@ -160,7 +160,7 @@ class AsyncKnowledgeBase:
             What was done, or with ``plan`` what would be.
 
         Raises:
-            ArgumentError: There is no such folder.
+            ArgumentError: There is no such folder; or ``plan`` and ``watch`` at once.
             RemovalRefusedError: More would be removed than may be: is the disk there, is it the right folder?
             StateError: Another run is at work with the same folder.
             FastGPTError: It cannot go on: the key is refused, nobody answers.
@@ -172,6 +172,8 @@ class AsyncKnowledgeBase:
         [source] = _sources([path])
         if source.only is not None:
             raise ArgumentError(f"sync takes a folder, and {str(path)!r} is a file: push puts files in")
+        if plan and watch is not None:
+            raise ArgumentError("a plan is made once: leave out watch, or plan")
         server = await self._server(options, plan_only=plan)
         wishes = _wishes(options, delete=delete, max_delete=max_delete, plan_only=plan)
         if watch is None:

@@ -130,7 +130,7 @@ def test_the_recipe_of_the_docs(tmp_path: Path) -> None:
                 "FASTGPT_BASE_URL": server.base_url,
             }
             command = [sys.executable, "recipe.py"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, cwd=tmp_path)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=environment, cwd=tmp_path)
             assert done.returncode == 0, done.stderr[-3000:]
             assert said in done.stdout
             torture.check(server.base_url, "Questions", tmp_path / "tables")

@@ -24,6 +24,9 @@ test: $(VENV)/.developed ## Run all checks and tests, as CI does
 quick: $(VENV)/.developed ## Run the tests without types and coverage
 	$(BIN)/pytest
 
+test-ray: $(VENV)/.ray ## Run the tests of Ray, which is large and in no other setup
+	$(BIN)/pytest tests/knowledge/test_ray.py
+
 format: $(VENV)/.developed ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -44,4 +47,8 @@ $(VENV)/.developed: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.used
 
-.PHONY: help demo serve test quick format bench clean
+$(VENV)/.ray: $(VENV)/.developed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,ray]'
+	@touch $@
+
+.PHONY: help demo serve test quick test-ray format bench clean

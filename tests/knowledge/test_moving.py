@@ -71,7 +71,8 @@ async def put(
         if "inside" in item:
             await put(client, datasetId, item["inside"], key)
         elif item["chunks"]:
-            await client.push_data(key, item["chunks"])
+            for at in range(0, len(item["chunks"]), 200):
+                await client.push_data(key, item["chunks"][at : at + 200])
         if item.get("forbid"):
             await client.update_collection(key, forbid=True)
 
@@ -352,6 +353,104 @@ def test_killed_again_and_again(knowledge_server: LocalServer, go: Go, tmp_path:
     assert done.returncode == 0, done.stderr
     assert "1 folders, 3 collections, 1350 chunks" in done.stderr
     assert imported(go, base, tmp_path / "out.jsonl") == expected(lines)
+
+
+def test_what_others_made_is_not_taken(
+    every_version: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first request is lost, and somebody makes an empty collection of the same name: it stays as it is."""
+    go = running(every_version)
+    file = written(tmp_path / "in.jsonl", [{"path": "it's a", "chunks": chunks(2)}])
+    base = go(lambda client: create_base(client, "Others")).id
+    monkeypatch.setattr(importing, "_LATE", 0.0)
+    foreign: list[str] = []
+
+    def fate(number: int, line: str) -> Fate:
+        if "collection/create" not in line or foreign:
+            return "pass"
+        foreign.append(go(lambda client: client.create_collection(base, "it's a")).data)
+        return "lost"
+
+    with proxy(every_version.base_url, fate) as between:
+        report = going(lambda client: import_base(client, base, file), between.url)
+        assert between.count("collection/create") == 2
+    assert report.differences == []
+    rows = {row.id: row.dataAmount for row in go(lambda client: client.list_collections(base)).data.list}
+    assert len(rows) == 2
+    assert not rows[foreign[0]]
+
+
+def test_its_own_is_found_and_late_ones_go(
+    every_version: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = running(every_version)
+    file = written(tmp_path / "in.jsonl", [{"path": "a", "chunks": chunks(2)}])
+    base = go(lambda client: create_base(client, "Own")).id
+    monkeypatch.setattr(importing, "_LATE", 0.0)
+    with proxy(
+        every_version.base_url,
+        lambda number, line: "unheard" if "collection/create" in line and number < 2 else "pass",
+    ) as between:
+        report = going(lambda client: import_base(client, base, file), between.url)
+        assert between.count("collection/create") == 1
+    assert (report.chunks, report.differences) == (2, [])
+    # Another request of the same line that came late.
+    with sqlite3.connect(f"{file}.{base}.state") as state:
+        [token] = state.execute("SELECT token FROM import").fetchone()
+        state.execute("UPDATE lines SET begun = 2")
+    state.close()
+    mark = importing.import_mark(f"{token}/1")
+    go(lambda client: client.create_collection(base, "a", metadata=mark))
+    go(lambda client: import_base(client, base, file))
+    assert [row.dataAmount for row in go(lambda client: client.list_collections(base)).data.list] == [2]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"path": "a"} 1\n', '{"path": "a", 1: 2}\n', '{"path" "a"}\n', '{"path": "a"', "[" * 99_999]
+)
+def test_a_line_that_is_no_object(go: Go, tmp_path: Path, text: str) -> None:
+    (tmp_path / "in.jsonl").write_text(text)
+    base = go(lambda client: create_base(client, "Wrong")).id
+    with pytest.raises(ArgumentError, match="line 1 of "):
+        go(lambda client: import_base(client, base, tmp_path / "in.jsonl"))
+    assert [file.name for file in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_an_export_without_indexes(go: Go, tmp_path: Path) -> None:
+    items = [
+        {"name": "a", "chunks": [{"q": "one", "indexes": [{"text": "first"}]}]},
+        {"name": "b", "chunks": chunks(250)},
+    ]
+    base = go(lambda client: trained(client, items))
+    go(lambda client: export_base(client, base, tmp_path / "out.jsonl", indexes=False))
+    small, large = lines_of(tmp_path / "out.jsonl")
+    assert small["chunks"] == [{"q": "one", "a": "", "indexes": []}]
+    go(lambda client: export_base(client, base, tmp_path / "all.jsonl"))
+    assert large == lines_of(tmp_path / "all.jsonl")[1]
+
+
+def test_what_is_deleted_while_it_is_exported(
+    knowledge_server: LocalServer, go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk of a large collection goes between two pages, then a small collection before it is read."""
+    base = go(
+        lambda client: trained(client, [{"name": "a", "chunks": chunks(250)}, {"name": "b", "chunks": chunks(2)}])
+    )
+    rows = {row.name: row.id for row in go(lambda client: client.list_collections(base)).data.list}
+    lists = 0
+
+    def fate(number: int, line: str) -> Fate:
+        nonlocal lists
+        lists += "data/v2/list" in line
+        if lists == 3 and "data/v2/list" in line:
+            gone = go(lambda client: client.list_data(rows["a"], offset=249, pageSize=1)).data.list[0].id
+            go(lambda client: client.delete_data(gone))
+        return "pass"
+
+    with proxy(knowledge_server.base_url, fate) as between:
+        report = going(lambda client: export_base(client, base, tmp_path / "out.jsonl", indexes=False), between.url)
+    assert report.chunks == 251
+    assert [len(line["chunks"]) for line in lines_of(tmp_path / "out.jsonl")] == [249, 2]
 
 
 def test_a_collection_that_is_deleted_meanwhile(go: Go, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class RayServer(Server):
             ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         count = max(int(ray.cluster_resources().get("CPU", 1)), 1)
         super().__init__(client, datasetId, AdaptiveLimit(most))
-        kind = ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=most)(Worker)
+        kind = ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=most, scheduling_strategy="SPREAD")(Worker)
         key = client._session.key  # pyright: ignore[reportPrivateUsage]
         self._lost: type[Exception] = ray.exceptions.RayError
         self._workers: list[Any] = [

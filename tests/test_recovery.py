@@ -48,9 +48,7 @@ RULES = {
             "match": "trip",
             "variables": {"city": "Oslo"},
             "nodes": [{"moduleName": "Trains", "moduleType": "code", "errorText": "none goes"}],
-            "tools": [
-                {"name": "Hotels", "functionName": "h", "params": ['{"n":', "2}"], "response": ["no", "ne"]}
-            ],
+            "tools": [{"name": "Hotels", "functionName": "h", "params": ['{"n":', "2}"], "response": ["no", "ne"]}],
             "reply": "<think>So what.</think>Stay at home.",
             "piece_size": 4,
             "delay": 0.004,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,9 +23,11 @@ from fastgpt_client import (
     StreamError,
     StreamTimeoutError,
     Timeout,
+    ToolCallEvent,
 )
 from fastgpt_client.conversation.recovery import patience
 from fastgpt_client.errors import StreamParseError
+from fastgpt_client.events import ToolCalls
 from fastgpt_client.local import AppSpec, LocalServer
 
 from .conftest import KEY, World
@@ -41,6 +44,15 @@ RULES = {
         {"match": "bad", "error": "the model is gone"},
         {"match": "cut", "reply": "one two three", "piece_size": 4, "cut": 2},
         {"match": "gateway", "reply": "after all", "gateway": 0.1, "wait": 0.3},
+        {
+            "match": "trip",
+            "variables": {"city": "Oslo"},
+            "nodes": [{"moduleName": "Trains", "moduleType": "code", "errorText": "none goes"}],
+            "tools": [{"name": "Hotels", "functionName": "h", "params": ['{"n":', "2}"], "response": ["no", "ne"]}],
+            "reply": "<think>So what.</think>Stay at home.",
+            "piece_size": 4,
+            "delay": 0.004,
+        },
     ]
 }
 PLAN = {"type": "agentPlanAskQuery", "params": {"content": "Which?", "options": ["A", "B"]}}
@@ -346,6 +358,41 @@ def test_no_event_is_lost_or_doubled_wherever_a_stream_is_cut(data: st.DataObjec
     assert "".join(event.reasoning for event in seen if isinstance(event, AnswerEvent)) == "Hm"
     names = [event.event for event in seen if not isinstance(event, AnswerEvent) and "resume" not in event.event]
     assert names == ["flowNodeStatus", "toolCall", "flowNodeResponse"]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("cut", [600, 900, 1200, 1500, 2100])
+def test_all_of_a_run_is_resumed(world: World, versioned: Any, version: str, cut: int) -> None:
+    """Tool calls come once, and what only the end of a run tells is there: nodes, failures, variables."""
+    with proxy(versioned.base_url) as gate:
+        conversation = client(world, gate.url).conversation(version=version)
+        gate.cut = cut
+        response = world(_open(conversation, "trip")) if world.asynchronous else conversation.stream("trip")
+        events: list[Any] = []
+        with suppress(StreamError):
+            told_by(world, response, events)
+        if not events or not response.partial().text.endswith("home."):
+            response = world(conversation.resume())
+            told_by(world, response, events)
+    reply = world.run(response, "reply")
+    tools = ToolCalls()
+    for event in events:
+        if isinstance(event, ToolCallEvent):
+            tools.add(event)
+    for said in (reply.tools, tools.build()):
+        assert [(tool.toolName, tool.params, tool.response) for tool in said] == [("Hotels", '{"n":2}', "none")]
+    said = [(event.reasoning, event.text) for event in events if isinstance(event, AnswerEvent)]
+    assert ("".join(each[0] for each in said), "".join(each[1] for each in said)) == ("So what.", "Stay at home.")
+    assert (reply.reasoning, reply.text, str(reply.error)) == ("So what.", "Stay at home.", "Trains: none goes")
+    assert reply.variables == {"city": "Oslo"}
+
+
+def told_by(world: World, response: Any, events: list[Any]) -> None:
+    """Add the events of a response, up to where it breaks."""
+    iterator = world.open(response, "events")
+    with suppress(StopIteration, StopAsyncIteration):
+        while True:
+            events.append(world.take(iterator))
 
 
 def test_a_run_that_ends_while_it_is_resumed(world: World) -> None:

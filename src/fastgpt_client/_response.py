@@ -32,6 +32,7 @@ from .events import (
     ResumePhaseEvent,
     ResumeUnavailableEvent,
     StreamEvent,
+    Told,
     completion_events,
     decode_answer,
     decode_event,
@@ -613,7 +614,7 @@ class EventStream:
         self._seen = 0  # events, without heartbeats
         self._skipped = 0  # so many of them an earlier stream of this run has told
         self._to_skip = 0  # of which so many are to come
-        self.told = ("", "")  # the thinking and text that it told
+        self.told = Told()  # what it told
         self.done = False  # [DONE] was seen; old servers send the nodes after it
         self.over = False  # read to the end
         self.closed = False

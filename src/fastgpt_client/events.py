@@ -6,7 +6,7 @@ server sent). A name that this version does not know becomes :class:`UnknownEven
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 import msgspec
 
@@ -19,7 +19,7 @@ from .models.chat import content_of
 from .thinking import ThinkSplitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 # Parts of events ------------------------------------------------------------------------------------------------------
 
@@ -606,10 +606,24 @@ def stored_completion(value: list[Any], nodes: list[Any], **more: object) -> JSO
     return {"choices": [{"message": message, "finish_reason": "stop", "index": 0}], "responseData": nodes, **more}
 
 
-def untold(events: Iterator[StreamEvent], told: tuple[str, str]) -> Iterator[StreamEvent]:
-    """These events without the thinking and text that were told already."""
-    thought, said = told
+class Told(NamedTuple):
+    """What a stream has told of a run before it broke."""
+
+    thinking: str = ""
+    text: str = ""
+    tools: Sequence[Tool] = ()
+    asked: bool = False
+
+
+def untold(events: Iterator[StreamEvent], told: Told) -> Iterator[StreamEvent]:
+    """The events of a stored answer without what was told already."""
+    thought, said, tools = told.thinking, told.text, iter(told.tools)
     for event in events:
+        if isinstance(event, ToolCallEvent) and (begun := next(tools, None)) is not None:
+            yield from _rest_of_call(event.tool, begun)
+            continue
+        if isinstance(event, InteractiveEvent) and told.asked:
+            continue
         if isinstance(event, AnswerEvent) and event.choices:
             delta = event.choices[0].delta
             delta.reasoning_content, thought = _cut(delta.reasoning_content or "", thought)
@@ -617,6 +631,14 @@ def untold(events: Iterator[StreamEvent], told: tuple[str, str]) -> Iterator[Str
             if not delta.content and not delta.reasoning_content:
                 continue
         yield event
+
+
+def _rest_of_call(tool: Tool, begun: Tool) -> Iterator[StreamEvent]:
+    params, response = _cut(tool.params, begun.params)[0], _cut(tool.response or "", begun.response or "")[0]
+    for kind, new in ((ToolParamsEvent, {"params": params}), (ToolResponseEvent, {"response": response})):
+        if any(new.values()):
+            piece = {"id": begun.id, "toolName": tool.toolName, "functionName": tool.functionName, **new}
+            yield kind(_payload={"tool": piece}, tool=Tool(**piece))
 
 
 def _cut(text: str, told: str) -> tuple[str, str]:
@@ -811,9 +833,10 @@ class ReplyBuilder:
         )
 
     @property
-    def told(self) -> tuple[str, str]:
-        """Thinking and text so far, without what is held back."""
-        return heal_join(self._reasoning), heal_join(self._text)
+    def told(self) -> Told:
+        """What was told so far, without what is held back."""
+        asked = self.interactive is not None
+        return Told(heal_join(self._reasoning), heal_join(self._text), self._tools.build(), asked)
 
     def _error(self) -> NodeError | None:
         for node in walk_nodes(self._nodes):

@@ -1,11 +1,10 @@
-"""The nodes of a workflow while they run, and what they cost."""
+"""The nodes of a workflow while they run, those inside of others too; and what they cost."""
 
 from fastgpt_client import ChatClient, FlowNodeStatusEvent, Trace
 
-question = [{"role": "user", "content": "Hello!"}]
 with ChatClient() as client:
     trace = Trace()
-    for event in client.create_chat_completion(question, stream=True, detail=True, version="v2"):
+    for event in client.conversation(version="v2").stream("Please plan a trip."):
         trace.add(event)
         if isinstance(event, FlowNodeStatusEvent):
             print(f"running: {', '.join(node.name for node in trace.walk() if node.status == 'running')}")

@@ -6,7 +6,7 @@ with ChatClient() as client:
     conversation = client.conversation()
     try:
         with conversation.stream("Tell me something about tomatoes.") as response:
-            for piece in response.iter_answer():
+            for piece in response.iter_answer(citations="strip"):
                 print(piece, end="", flush=True)
             reply = response.reply()
         print(f"\n{reply.duration} s, nodes: {', '.join(node.moduleName for node in reply.nodes)}")

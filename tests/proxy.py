@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ class Proxy:
     """``cut``: bytes of the next run's answer that still come through, then the connection breaks.
 
     ``instead``: sent instead of the next run's answer; the run is started. ``refuse``: the same, and it is not.
+    ``delay``: seconds that a run is held back.
     """
 
     def __init__(self, target: str) -> None:
@@ -28,6 +30,7 @@ class Proxy:
         self.cut: int | None = None
         self.instead: bytes | None = None
         self.refuse: bytes | None = None
+        self.delay = 0.0
         self.requests: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -61,6 +64,7 @@ class Proxy:
                         self.refuse = None
                         client.sendall(page)
                         return
+                    time.sleep(self.delay)
                     broken.page, self.instead = self.instead, None
                     broken.left, self.cut = self.cut, None
                 server.sendall(request)

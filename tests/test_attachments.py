@@ -50,7 +50,7 @@ def test_all_kinds_of_files(world: World, storing: Any, tmp_path: Path) -> None:
             opened,
             Upload(b"a,b", "table.csv"),
             "https://example.com/a%20b.pdf?x=1",
-            "https://example.com/dog.jpg",
+            "HTTPS://example.com/dog.jpg",
             "data:image/png;base64,AAAA",
             UploadedFile("done.pdf", "k", "http://h/done.pdf", "http://h/done.pdf"),
             {"type": "file_url", "name": "own", "url": "http://h/own"},
@@ -73,8 +73,21 @@ def test_files_alone_and_beside_parts(world: World, storing: Any) -> None:
         conversation = world.make("ChatClient", KEY, gate.url, app_id="any").conversation()
         world(conversation.send([{"type": "text", "text": "see"}], files=["https://example.com/a.png"]))
         assert [part["type"] for part in parts(gate)] == ["text", "image_url"]
-        world(conversation.send("see", files=[Upload(b"x", "a.txt")]))
+        assert "a.txt" in world(conversation.send("", files=[Upload(b"x", "a.txt")])).text
+        assert [part["type"] for part in parts(gate)] == ["file_url"], "no empty text goes with it"
         assert len(world(conversation.history()).data.list) == 4
+
+
+def test_bytes_that_show_what_they_are(world: World, storing: Any) -> None:
+    pictures = [PNG, b"\xff\xd8\xff\xe0", b"GIF89a", b"RIFF\x00\x00\x00\x00WEBP"]
+    named = io.BytesIO(b"a,b")
+    named.name = "table.csv"
+    with proxy(storing.base_url) as gate:
+        conversation = world.make("ChatClient", KEY, gate.url, app_id="any").conversation()
+        world(conversation.send("look", files=[*pictures, io.BytesIO(PNG), b"%PDF-1.7", bytearray(PNG), named]))
+        sent = parts(gate)[1:]
+    assert [part["type"] for part in sent] == ["image_url"] * 5 + ["file_url", "image_url", "file_url"]
+    assert [part["name"] for part in sent if "name" in part] == ["file.pdf", "table.csv"]
 
 
 def test_inline(world: World, storing: Any, tmp_path: Path) -> None:
@@ -105,7 +118,7 @@ def test_what_the_app_does_not_take(world: World, storing: Any) -> None:
     with pytest.raises(ArgumentError, match="these are 3 files, and the app takes 2 at once"):
         world(images.send("look", files=[Upload(PNG, "cat.png")] * 3))
     assert world(images.send("look", files=[Upload(PNG, "cat.png"), "https://example.com/what"])).text
-    with pytest.raises(ArgumentError, match="canSelectCustomFileExtension is not on"):
+    with pytest.raises(ArgumentError, match=r"does not take 'a\.bin': of other files only \.log"):
         world(custom.send("look", files=[Upload(b"x", "a.bin")]))
     assert world(custom.send("look", files=[Upload(b"x", "a.log")])).text
 
@@ -113,12 +126,17 @@ def test_what_the_app_does_not_take(world: World, storing: Any) -> None:
 def test_what_is_no_file(world: World, storing: Any) -> None:
     conversation = world.make("ChatClient", KEY, storing.base_url, app_id="any").conversation()
     for file, said in (
-        (b"x", r'give Upload\(data, "plan\.pdf"\)'),
+        (b"x", r'give Upload\(data, "plan\.docx"\)'),
+        (io.BytesIO(b"x"), r'give Upload\(data, "plan\.docx"\)'),
+        (Upload(b"", "a.txt"), "'a.txt' is empty, or was read to its end"),
         (io.StringIO("x"), "open it in binary mode"),
         ("nowhere.txt", "cannot read 'nowhere.txt'"),
     ):
         with pytest.raises(ArgumentError, match=said):
             world(conversation.send("look", files=[file]))
+    for files in ("a.txt", b"abc", {"type": "file_url"}, None):
+        with pytest.raises(ArgumentError, match="files must be a list"):
+            world(conversation.send("look", files=files))
 
 
 def test_rules() -> None:

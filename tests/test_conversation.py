@@ -122,8 +122,17 @@ def test_a_question_without_options_takes_any_text(world: World) -> None:
 
 
 def test_nothing_to_say(world: World, chat: Any) -> None:
-    with pytest.raises(ArgumentError, match="content is empty"):
-        world(chat.conversation().send("  "))
+    for content, said in (
+        ("  ", "content is empty"),
+        ([], "content is empty"),
+        (None, "must be a text, or a list of content parts, not None"),
+        (b"hi", "must be a text"),
+        ({"type": "text", "text": "hi"}, "must be a text"),
+        ([{"role": "user", "content": "hi"}], 'must be like {"type": "text"'),
+        (["hi"], 'must be like {"type": "text"'),
+    ):
+        with pytest.raises(ArgumentError, match=said):
+            world(chat.conversation().send(content))
 
 
 def test_content_parts(world: World, chat: Any) -> None:

@@ -220,6 +220,33 @@ def test_the_others(world: World, asking: Any) -> None:
         assert world(talk.answer(value)).interactive is None
 
 
+def test_ranges_of_times_in_several_zones() -> None:
+    field = FormField(key="stay", type="timeRangeSelect")
+    for times in (
+        ["2026-05-17T10:00:00+05:00", "2026-05-17T09:00:00Z"],
+        ["09:00", "10:00"],
+        ["2026-05-17", "2026-05-17T09:00Z"],
+    ):
+        assert fitting("field", field, times) == times
+    with pytest.raises(ArgumentError, match="ends before it begins"):
+        fitting("field", field, ["2026-05-17T09:00:00Z", "2026-05-17T10:00:00+05:00"])
+
+
+def test_saying_something_else(world: World, asking: Any) -> None:
+    """FastGPT takes it for the answer, and ends without a word."""
+    talk = conversation(world, asking, "tool")
+    world(talk.send("go"))
+    with pytest.raises(ArgumentError, match=r"the app asked \(userSelect\) .* use answer\(\)"):
+        world(talk.send("What for?"))
+    reply = world(talk.send("A"))
+    assert (reply.interactive, len(world(talk.history()).data.list)) == (None, 2), "an option is an answer"
+    talk = conversation(world, asking, "form")
+    world(talk.send("go"))
+    with pytest.raises(ArgumentError, match=r"the app asked \(userInput\)"):
+        world(talk.send("What for?"))
+    assert world(talk.regenerate()).interactive is not None
+
+
 def test_run_answers_all(world: World, asking: Any) -> None:
     seen: list[str] = []
 

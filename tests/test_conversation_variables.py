@@ -82,8 +82,16 @@ def test_what_is_refused(world: World, declaring: Any) -> None:
     ):
         with pytest.raises(ArgumentError, match=said):
             world(client.conversation(variables=variables).send("hi"))
-    with pytest.warns(FastGPTWarning, match="declares no variable 'citty'; it has 'city', 'days'"):
+    with pytest.warns(FastGPTWarning, match="declares no variable 'citty'; it has 'city', 'days'") as noted:
         world(client.conversation(variables={"city": "Oslo", "citty": 1, "cTime": "x"}).send("hi"))
+    if not world.asynchronous:
+        assert noted[0].filename == __file__, "it shows the line of the caller"
+    with pytest.raises(ArgumentError, match=r"variables must be a dict of names and values, not \['city'\]"):
+        client.conversation(variables=["city"])
+    with pytest.raises(ArgumentError, match="variables must be a dict"):
+        world(client.conversation().send("hi", variables="city"))
+    with pytest.raises(ArgumentError, match="variables must be a dict"):
+        world(client.run_plugin("city"))
     unchecked = client.conversation(variables={"citty": 1}, check_variables=False)
     assert world(unchecked.send("hi")).text
 
@@ -176,3 +184,16 @@ def test_no_plugin_at_all(world: World) -> None:
         client = world.make("ChatClient", KEY, server.url)
         with pytest.raises(FastGPTError, match="gave no outputs"):
             world(client.run_plugin({}, check_variables=False))
+
+
+def test_a_plugin_that_declares_its_inputs(world: World) -> None:
+    inputs = [
+        {"key": "text", "renderTypeList": ["input"], "valueType": "string", "required": True},
+        {"key": "times", "renderTypeList": ["numberInput", "reference"], "valueType": "number", "max": 3},
+    ]
+    with LocalServer(api_keys=[KEY], apps=[AppSpec("plug", "plugin", variables=inputs)], delay=0) as server:
+        client = chat(world, server)
+        assert "hello" in world(client.run_plugin({"text": "hello", "times": "2"}, appId="plug"))["result"]
+        for given, said in (({}, "needs input 'text'"), ({"text": "x", "times": 9}, "input 'times': 9 is more than 3")):
+            with pytest.raises(ArgumentError, match=said):
+                world(client.run_plugin(given, appId="plug"))

@@ -36,6 +36,7 @@ RULES = {
         {"match": "later", "reply": "now", "times": 1},
         {"match": "later", "http": NOT_NOW, "times": 1},
         {"match": "later", "reply": "now, too"},
+        {"match": "ponder", "reply": "<think>Hm.</think>\n\nYes"},
         {"match": "tomato", "reply": "Warm{cite:1}.", "quotes": [{"id": QUOTE, "q": "They like it warm."}]},
     ]
 }
@@ -184,6 +185,21 @@ def test_rename_pin_delete(world: World, chat: Any) -> None:
     world(conversation.delete())
     assert said(world, conversation) == []
     assert conversation.interactive is None
+
+
+def test_thinking_in_the_history(world: World, chat: Any) -> None:
+    conversation = chat.conversation()
+    world(conversation.send("<think>no</think> ponder"))
+    question, answer = world(conversation.history()).data.list
+    assert (question.text, question.reasoning) == ("<think>no</think> ponder", "")
+    assert (answer.text, answer.reasoning) == ("Yes", "Hm.")
+    assert world(conversation.fork())._before.endswith("Assistant: Yes")
+
+
+def test_what_save_did_not_give(chat: Any) -> None:
+    for state in ({}, None, "{}"):
+        with pytest.raises(ArgumentError, match="nothing that save"):
+            chat.conversation().load(state)
 
 
 def test_save_and_load(world: World, chat: Any) -> None:
@@ -342,3 +358,15 @@ def test_a_store_of_their_own(world: World, chat: Any) -> None:
     conversation = world(chat.conversation_for("ann", Remote()))
     world(conversation.send("hello"))
     assert kept["ann"]["new"] is False
+
+
+def test_whose_conversation_it_is(world: World, chat: Any) -> None:
+    store = MemoryStore()
+    first = world(chat.conversation_for(7, store))
+    assert world(chat.conversation_for("7", store)).chatId == first.chatId
+    assert first.customUid == "7"
+    for user in ("", None, True, ["ann"]):
+        with pytest.raises(ArgumentError, match="user must be a name or number"):
+            world(chat.conversation_for(user, store))
+    with pytest.raises(ArgumentError, match="store must be a ConversationStore"):
+        world(chat.conversation_for("ann", "chats.db"))

@@ -17,7 +17,7 @@ PROGRAMS = sorted(EXAMPLES.glob("*.py"))
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_example(program: Path) -> None:
-    with LocalServer(delay=0) as server:
+    with LocalServer(delay=0, script=EXAMPLES / "rules.json") as server:
         environment = {**os.environ, "FASTGPT_BASE_URL": server.base_url, "FASTGPT_API_KEY": server.api_key}
         command = [sys.executable, "-W", "error", str(program)]
         if program.name.startswith("test_"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,10 +23,12 @@ from fastgpt_client import (
     StreamError,
     StreamTimeoutError,
     Timeout,
+    ToolCallEvent,
 )
 from fastgpt_client.conversation.recovery import patience
 from fastgpt_client.errors import StreamParseError
-from fastgpt_client.local import LocalServer
+from fastgpt_client.events import ToolCalls
+from fastgpt_client.local import AppSpec, LocalServer
 
 from .conftest import KEY, World
 from .proxy import TIMED_OUT, UNREACHABLE, proxy
@@ -41,9 +44,21 @@ RULES = {
         {"match": "bad", "error": "the model is gone"},
         {"match": "cut", "reply": "one two three", "piece_size": 4, "cut": 2},
         {"match": "gateway", "reply": "after all", "gateway": 0.1, "wait": 0.3},
+        {
+            "match": "trip",
+            "variables": {"city": "Oslo"},
+            "nodes": [{"moduleName": "Trains", "moduleType": "code", "errorText": "none goes"}],
+            "tools": [
+                {"name": "Hotels", "functionName": "h", "params": ['{"n":', "2}"], "response": ["no", "ne"]}
+            ],
+            "reply": "<think>So what.</think>Stay at home.",
+            "piece_size": 4,
+            "delay": 0.004,
+        },
     ]
 }
-APPS = ["app", "form:form"]
+PLAN = {"type": "agentPlanAskQuery", "params": {"content": "Which?", "options": ["A", "B"]}}
+APPS = ["app", "form:form", AppSpec("plan", interactive=PLAN)]
 VERSIONS = ("4.11", "4.14", "4.16")
 
 
@@ -154,6 +169,19 @@ def test_not_asked_to_recover(world: World, newest: Any) -> None:
         slow = client(world, newest.base_url, timeout=Timeout(total=0.3)).conversation(version="v2")
         with pytest.raises(StreamTimeoutError):
             world(slow.send("endless"))  # the caller's own limit: nothing to recover
+
+
+def test_what_answers_an_agent_is_a_turn_of_its_own(world: World, newest: Any) -> None:
+    with proxy(newest.base_url) as gate:
+        conversation = client(world, gate.url).conversation(appId="plan", version="v2")
+        asked = world(conversation.send("a story"))
+        gate.instead = TIMED_OUT
+        reply = world(conversation.answer("A"))
+        assert reply.recovered
+        assert 'You said: "a story"' in reply.text
+        records = world(conversation.history()).data.list
+        assert [record.obj for record in records] == ["Human", "AI", "Human", "AI"]
+        assert (records[1].dataId, records[3].dataId) == (asked.dataId, reply.dataId)
 
 
 def test_a_failure_is_recovered_as_one(world: World, newest: Any) -> None:
@@ -334,14 +362,54 @@ def test_no_event_is_lost_or_doubled_wherever_a_stream_is_cut(data: st.DataObjec
     assert names == ["flowNodeStatus", "toolCall", "flowNodeResponse"]
 
 
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("cut", [600, 900, 1200, 1500, 2100])
+def test_all_of_a_run_is_resumed(world: World, versioned: Any, version: str, cut: int) -> None:
+    """Tool calls come once, and what only the end of a run tells is there: nodes, failures, variables."""
+    with proxy(versioned.base_url) as gate:
+        conversation = client(world, gate.url).conversation(version=version)
+        gate.cut = cut
+        response = world(_open(conversation, "trip")) if world.asynchronous else conversation.stream("trip")
+        events: list[Any] = []
+        with suppress(StreamError):
+            told_by(world, response, events)
+        if not events or not response.partial().text.endswith("home."):
+            response = world(conversation.resume())
+            told_by(world, response, events)
+    reply = world.run(response, "reply")
+    tools = ToolCalls()
+    for event in events:
+        if isinstance(event, ToolCallEvent):
+            tools.add(event)
+    for said in (reply.tools, tools.build()):
+        assert [(tool.toolName, tool.params, tool.response) for tool in said] == [("Hotels", '{"n":2}', "none")]
+    said = [(event.reasoning, event.text) for event in events if isinstance(event, AnswerEvent)]
+    assert ("".join(each[0] for each in said), "".join(each[1] for each in said)) == ("So what.", "Stay at home.")
+    assert (reply.reasoning, reply.text, str(reply.error)) == ("So what.", "Stay at home.", "Trains: none goes")
+    assert reply.variables == {"city": "Oslo"}
+
+
+def told_by(world: World, response: Any, events: list[Any]) -> None:
+    """Add the events of a response, up to where it breaks."""
+    iterator = world.open(response, "events")
+    with suppress(StopIteration, StopAsyncIteration):
+        while True:
+            events.append(world.take(iterator))
+
+
 def test_a_run_that_ends_while_it_is_resumed(world: World) -> None:
     record = b'{"obj":"AI","dataId":"d","value":[{"text":{"content":"Hello"}}],"durationSeconds":2}'
     over = (
         b'event: resumeCompleted\ndata: {"chatGenerateStatus":1,"records":{"list":[%s]}}\n\ndata: [DONE]\n\n' % record
     )
-    for list_, text, rest in ((over, "Hello", "lo"), (over.replace(record, b""), "", "")):
+    thinking = over.replace(b"Hello", b"<think>Hm.</think>Yes")
+    for said, list_, text, rest in (
+        ("Hel", over, "Hello", "lo"),
+        ("Hel", over.replace(record, b""), "", ""),
+        ("<think>Hm", thinking, "Yes", "Yes"),
+    ):
         scripts: list[Any] = [
-            [sse_head(), chunk(answer_frame("Hel")), "close"],
+            [sse_head(), chunk(answer_frame(said)), "close"],
             [GENERATING, "close"],
             [sse_head(), chunk(b'event: resumeUnavailable\ndata: {"reason":"memoryPressure"}\n\n' + list_), END],
         ]

@@ -21,6 +21,7 @@ RULES = {
     "rules": [
         {"match": "long", "reply": "word " * 200, "piece_size": 5, "delay": 0.02},
         {"match": "late", "reply": "at last", "wait": 3.0},
+        {"match": "held", "reply": "at last", "wait": 3.0, "gateway": 2.0},
     ]
 }
 
@@ -109,6 +110,44 @@ def test_a_cancelled_task_before_its_stream_began(world: World, running: Any) ->
     world(cancel())
     time.sleep(0.2)
     assert is_over(world, client, conversation)
+
+
+def test_a_run_that_its_server_takes_after_it_was_told_to_stop(world: World, running: Any) -> None:
+    if not world.asynchronous:
+        pytest.skip("nothing is cancelled in the sync world")
+
+    async def cancel(conversation: Any) -> None:
+        task = asyncio.create_task(conversation.send("late"))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with proxy(running.base_url) as gate:
+        client = world.make("ChatClient", KEY, gate.url, app_id="app")
+        world(client.conversation().send("hello"))  # so that what the app declares is known
+        gate.delay = 0.2
+        conversation = client.conversation(version="v2")
+        world(cancel(conversation))
+        assert is_over(world, client, conversation)
+        gate.delay = 0.6
+        world(cancel(conversation))
+        assert world(conversation.send("hello")).text, "the next turn stops it at the latest"
+
+
+def test_a_task_that_is_cancelled_may_go_on(world: World, running: Any) -> None:
+    if not world.asynchronous:
+        pytest.skip("nothing is cancelled in the sync world")
+    client = world.make("ChatClient", KEY, running.base_url, app_id="app")
+    conversation = client.conversation(version="v2", stop_on_close=False)
+
+    async def cancel() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(conversation.send("held"), 0.3)
+
+    world(cancel())
+    assert not is_over(world, client, conversation)
+    world(conversation.stop())
 
 
 def test_not_asked_to_stop(world: World, running: Any) -> None:

@@ -82,7 +82,7 @@ class Guard(msgspec.Struct, frozen=True):
     """
 
     flow: Flow[Any]
-    otherwise: Callable[[], Flow[None]]
+    otherwise: Callable[[], Flow[object]]
 
 
 class Together(msgspec.Struct, frozen=True):

@@ -207,7 +207,7 @@ class SyncIO:
                 body.close()
         return Answer(http, step.session, step.timeout)
 
-    def aside(self, steps: Flow[None]) -> None:
+    def aside(self, steps: Flow[object]) -> None:
         """Carry this out, waiting for it a moment only.
 
         In a thread: where a stream is closed by the garbage collector, this one may hold any lock.
@@ -247,7 +247,7 @@ class AsyncIO:
         self.connections: _Connections[AsyncTransport, httpx2.AsyncClient] = _Connections(
             transport, http_client, asynchronous=True
         )
-        self._aside: set[asyncio.Task[None]] = set()
+        self._aside: set[asyncio.Task[object]] = set()
 
     async def run(self, steps: Generator[Step, Any, R]) -> R:
         outcome: Any = None
@@ -330,7 +330,7 @@ class AsyncIO:
                 await body.aclose()
         return Answer(http, step.session, step.timeout)
 
-    async def aside(self, steps: Flow[None]) -> None:
+    async def aside(self, steps: Flow[object]) -> None:
         """Carry this out, waiting for it a moment only; it goes on when this task is cancelled (again)."""
         import asyncio
 
@@ -363,7 +363,7 @@ class AsyncIO:
 class FlowIO:
     """Carries out nothing: a flow that is a part of another one."""
 
-    def aside(self, steps: Flow[None]) -> None:
+    def aside(self, steps: Flow[object]) -> None:
         raise NotImplementedError  # it is for who carries out flows
 
     def run(self, steps: Generator[Step, Any, R]) -> Generator[Step, Any, R]:

@@ -32,6 +32,7 @@ from .events import (
     ResumePhaseEvent,
     ResumeUnavailableEvent,
     StreamEvent,
+    Told,
     completion_events,
     decode_answer,
     decode_event,
@@ -613,7 +614,7 @@ class EventStream:
         self._seen = 0  # events, without heartbeats
         self._skipped = 0  # so many of them an earlier stream of this run has told
         self._to_skip = 0  # of which so many are to come
-        self.told = ("", "")  # the thinking and text that it told
+        self.told = Told()  # what it told
         self.done = False  # [DONE] was seen; old servers send the nodes after it
         self.over = False  # read to the end
         self.closed = False
@@ -703,9 +704,10 @@ class EventStream:
             return iter(())
         more = {} if (seconds := ours[-1].get("durationSeconds")) is None else {"durationSeconds": seconds}
         completion = stored_completion(as_list(ours[-1].get("value")), as_list(ours[-1].get("responseData")), **more)
-        for event in completion_events(completion):
-            self.builder.add(event)
-        return untold(completion_events(completion), self.told)
+        events = list(completion_events(completion))
+        for event in events:
+            self.builder.add(event)  # which also takes thinking out of the texts
+        return untold(iter(events), self.told)
 
     def _ending(self, events: list[StreamEvent], error: StreamError) -> Iterator[StreamEvent]:
         yield from events

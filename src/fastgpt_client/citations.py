@@ -22,17 +22,18 @@ Link: TypeAlias = "Callable[[Citation | str], str]"
 CitationMode: TypeAlias = "Literal['keep', 'strip', 'number'] | Link"
 
 # Compiled when first used: importing the package is to stay cheap.
+_OPENING = r"\[【［"
 _GAP = r"[ \t]{0,4}"
 _ID = r"[0-9a-f]{24}"
 _IDS = rf"(?:{_ID}{_GAP}[,，、;；]{_GAP})*"  # those before the last one
 _MARK = (
-    rf"(?ia)[\[【]{_GAP}(?:({_IDS}{_ID}){_GAP}[\]】](?:{_GAP}[(（]{_GAP}(?:[a-z]{{0,8}}{_GAP}[)）]|cite))?"
-    rf"|id{_GAP}[\]】]{_GAP}[(（]{_GAP}cite{_GAP}[)）]?)"
+    rf"(?ia)[{_OPENING}]{_GAP}(?:({_IDS}{_ID}){_GAP}[\]】］](?:{_GAP}[(（]{_GAP}(?:[a-z]{{0,8}}{_GAP}[)）]|cite))?"
+    rf"|id{_GAP}[\]】］]{_GAP}[(（]{_GAP}cite{_GAP}[)）]?)"
 )
 # All beginnings of a mark, and marks that may still grow.
 _BEGINNING = (
-    rf"(?ia)[\[【]{_GAP}(?:{_IDS}[0-9a-f]{{0,23}}|i|(?:{_IDS}{_ID}|id){_GAP}"
-    rf"(?:[\]】]{_GAP}(?:[(（]{_GAP}[a-z]{{0,8}}{_GAP})?)?)"
+    rf"(?ia)[{_OPENING}]{_GAP}(?:{_IDS}[0-9a-f]{{0,23}}|i|(?:{_IDS}{_ID}|id){_GAP}"
+    rf"(?:[\]】］]{_GAP}(?:[(（]{_GAP}[a-z]{{0,8}}{_GAP})?)?)"
 )
 
 
@@ -63,10 +64,10 @@ class CitationFilter:
 
     def feed(self, piece: str) -> str:
         """The text that is certain now."""
-        if self._mode == "keep" or (not self._held and "[" not in piece and "【" not in piece):
+        if self._mode == "keep" or (not self._held and "[" not in piece and "【" not in piece and "［" not in piece):
             return piece
         text = self._held + piece
-        start = max(text.rfind("["), text.rfind("【"))
+        start = max(map(text.rfind, "[【［"))
         if not re.compile(_BEGINNING).fullmatch(text, start):
             start = len(text)
         self._held = text[start:]

@@ -203,7 +203,7 @@ class ChatClient(OneCall[SyncIO], _SyncClient):
         )
 
     def conversation_for(
-        self, user: str, store: ConversationStore, **options: Unpack[ConversationOptions]
+        self, user: str | int, store: ConversationStore, **options: Unpack[ConversationOptions]
     ) -> Conversation:
         """The conversation that a user has; a new one where the store says so. Its state is kept after each turn.
 
@@ -212,11 +212,14 @@ class ChatClient(OneCall[SyncIO], _SyncClient):
             store: A :class:`MemoryStore`, a :class:`SQLiteStore`, or your own :class:`ConversationStore`.
             **options: As of ``conversation``, for one that is new.
 
+        Raises:
+            ArgumentError: Nobody is named, or this is no store.
+
         Example:
             >>> store = SQLiteStore("chats.db", reset="daily")
             >>> print(client.conversation_for("ann", store).send("Hello!").text)
         """
-        options.setdefault("customUid", user)
+        options.setdefault("customUid", str(user))
         made = Conversation(self, **options)
         made.bind(store, user)
         return made
@@ -279,7 +282,7 @@ class AsyncChatClient(OneCall[AsyncIO], _AsyncClient):
         )
 
     async def conversation_for(
-        self, user: str, store: ConversationStore, **options: Unpack[ConversationOptions]
+        self, user: str | int, store: ConversationStore, **options: Unpack[ConversationOptions]
     ) -> AsyncConversation:
         """The conversation that a user has; a new one where the store says so. Its state is kept after each turn.
 
@@ -288,12 +291,15 @@ class AsyncChatClient(OneCall[AsyncIO], _AsyncClient):
             store: A :class:`MemoryStore`, a :class:`SQLiteStore`, or your own :class:`ConversationStore`.
             **options: As of ``conversation``, for one that is new.
 
+        Raises:
+            ArgumentError: Nobody is named, or this is no store.
+
         Example:
             >>> store = SQLiteStore("chats.db", reset="daily")
             >>> conversation = await client.conversation_for("ann", store)
             >>> print((await conversation.send("Hello!")).text)
         """
-        options.setdefault("customUid", user)
+        options.setdefault("customUid", str(user))
         made = AsyncConversation(self, **options)
         await made.bind(store, user)
         return made

@@ -6,7 +6,7 @@ server sent). A name that this version does not know becomes :class:`UnknownEven
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 import msgspec
 
@@ -15,10 +15,11 @@ from ._json import as_list, as_object
 from .citations import marked_ids
 from .errors import APIError, NodeError, error_from_body
 from .models._base import JSON, Payload, Rows
+from .models.chat import content_of
 from .thinking import ThinkSplitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 # Parts of events ------------------------------------------------------------------------------------------------------
 
@@ -577,11 +578,11 @@ def completion_events(body: JSON) -> Iterator[StreamEvent]:
         yield _piece(reasoning_content=reasoning)
     texts = 0
     for item in (as_object(each) or {"text": each} for each in items):
-        if thought := _content_of(item.get("reasoning")):
+        if thought := content_of(item.get("reasoning")):
             yield _piece(reasoning_content=thought)
         for tool in filter(as_object, [*as_list(item.get("tools")), item.get("tool")]):
             yield ToolCallEvent(_payload={"tool": tool}, tool=_json.fit(tool, Tool))
-        if text := _content_of(item.get("text")):
+        if text := content_of(item.get("text")):
             # FastGPT itself joins the texts of several nodes with a line break.
             yield _piece("stop", content=f"\n{text}" if texts else text)
             texts += 1
@@ -605,10 +606,24 @@ def stored_completion(value: list[Any], nodes: list[Any], **more: object) -> JSO
     return {"choices": [{"message": message, "finish_reason": "stop", "index": 0}], "responseData": nodes, **more}
 
 
-def untold(events: Iterator[StreamEvent], told: tuple[str, str]) -> Iterator[StreamEvent]:
-    """These events without the thinking and text that were told already."""
-    thought, said = told
+class Told(NamedTuple):
+    """What a stream has told of a run before it broke."""
+
+    thinking: str = ""
+    text: str = ""
+    tools: Sequence[Tool] = ()
+    asked: bool = False
+
+
+def untold(events: Iterator[StreamEvent], told: Told) -> Iterator[StreamEvent]:
+    """The events of a stored answer without what was told already."""
+    thought, said, tools = told.thinking, told.text, iter(told.tools)
     for event in events:
+        if isinstance(event, ToolCallEvent) and (begun := next(tools, None)) is not None:
+            yield from _rest_of_call(event.tool, begun)
+            continue
+        if isinstance(event, InteractiveEvent) and told.asked:
+            continue
         if isinstance(event, AnswerEvent) and event.choices:
             delta = event.choices[0].delta
             delta.reasoning_content, thought = _cut(delta.reasoning_content or "", thought)
@@ -618,17 +633,19 @@ def untold(events: Iterator[StreamEvent], told: tuple[str, str]) -> Iterator[Str
         yield event
 
 
+def _rest_of_call(tool: Tool, begun: Tool) -> Iterator[StreamEvent]:
+    params, response = _cut(tool.params, begun.params)[0], _cut(tool.response or "", begun.response or "")[0]
+    for kind, new in ((ToolParamsEvent, {"params": params}), (ToolResponseEvent, {"response": response})):
+        if any(new.values()):
+            piece = {"id": begun.id, "toolName": tool.toolName, "functionName": tool.functionName, **new}
+            yield kind(_payload={"tool": piece}, tool=Tool(**piece))
+
+
 def _cut(text: str, told: str) -> tuple[str, str]:
     """What is new in a text, and what is left of what was told."""
     if not text.startswith(told) and not told.startswith(text):
         return text, ""  # it was stored in other words: rather twice than never
     return text[len(told) :], told[len(text) :]
-
-
-def _content_of(part: Any) -> str:
-    if isinstance(part, dict):
-        part = as_object(part).get("content")
-    return part if isinstance(part, str) else ""
 
 
 def _piece(finish_reason: str | None = None, **delta: str) -> AnswerEvent:
@@ -816,9 +833,10 @@ class ReplyBuilder:
         )
 
     @property
-    def told(self) -> tuple[str, str]:
-        """Thinking and text so far, without what is held back."""
-        return heal_join(self._reasoning), heal_join(self._text)
+    def told(self) -> Told:
+        """What was told so far, without what is held back."""
+        asked = self.interactive is not None
+        return Told(heal_join(self._reasoning), heal_join(self._text), self._tools.build(), asked)
 
     def _error(self) -> NodeError | None:
         for node in walk_nodes(self._nodes):

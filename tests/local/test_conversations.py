@@ -110,19 +110,22 @@ def test_a_form_with_every_kind_of_field(serve: Callable[..., Api], by: str) -> 
     [
         ("paymentPause", {"description": "No points"}, {"continue": True}),
         ("agentPlanAskQuery", {"content": "Which?", "options": ["a", "b"]}, {"answer": "a"}),
-        ("agentAsk", {"questions": [{"question": "Which?"}]}, {"submitted": True}),
+        ("agentAsk", {"questions": [{"question": "Which?"}, {"question": "Why?"}]}, {"submitted": True}),
     ],
 )
 def test_other_questions(serve: Callable[..., Api], kind: str, params: dict[str, Any], answer: dict[str, Any]) -> None:
     api = serve(script=[{"turn": 1, "match": "start", "interactive": {"type": kind, "params": params}}])
     assert asked(api.stream("start", detail=True, chatId="c"))["type"] == kind
-    after = api.say("a", chatId="c", detail=True).json()
+    said = '{"answers":["a"]}' if kind == "agentAsk" else "a"
+    after = api.say(said, chatId="c", detail=True).json()
     assert "start" in after["choices"][0]["message"]["content"], "the run goes on with the first question"
     assert [node["moduleType"] for node in after["responseData"]] == ["chatNode"], "it is no node of its own"
     kept = api.records("c")[1]["value"][0]["interactive"]["params"]
     assert kept.items() >= answer.items()
     if kind == "agentAsk":
-        assert kept["questions"][0]["answer"] == "a"
+        assert [question["answer"] for question in kept["questions"]] == ["a", ""]
+    own = kind == "agentPlanAskQuery"
+    assert len(api.records("c")) == (4 if own else 2), "only this answer is a turn of its own"
 
 
 @pytest.mark.parametrize("version", ["4.11", "4.14", "4.16"])

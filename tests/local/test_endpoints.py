@@ -322,3 +322,18 @@ def test_rate_limit(serve: Callable[..., Api]) -> None:
         assert "retry-after" not in refused.headers
         assert "Please try again in" in refused.json()["message"]
     assert api.post("/core/app/list").status_code == 200
+
+
+@pytest.mark.parametrize("version", ["4.11", "4.14", "4.16"])
+def test_guides(serve: Callable[..., Api], version: str) -> None:
+    api = serve(apps=[AppSpec("a", guide=["Where is it?", "Why?"]), "b"], version=version)
+    path = "/core/chat/inputGuide/query"
+    found = [api.post(path, {"appId": "a", "searchKey": typed}).json()["data"] for typed in ("", "WH", "where", "x")]
+    assert found == [["Where is it?", "Why?"], ["Where is it?", "Why?"], ["Where is it?"], []]
+    assert api.post(path, {"appId": "b"}).json()["data"] == []
+    api.say("tea", chatId="c", appId="a")
+    made = api.post("/core/ai/agent/v2/createQuestionGuide", {"appId": "a", "chatId": "c"}).json()["data"]
+    assert len(made) == 3
+    assert "tea" in made[0]
+    messages = [{"role": "user", "content": "tea"}, {"role": "assistant", "content": "Yes."}]
+    assert api.post("/core/ai/agent/createQuestionGuide", {"messages": messages}).json()["data"] == made

@@ -604,7 +604,7 @@ def test_the_command(server: LocalServer, monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(tui_command, "on_terminal", lambda: True)
     flags = ["--base-url", server.base_url, "--api-key", server.api_key]
     plan = tmp_path / "plan.txt"
-    plan.touch()
+    plan.write_text("Ship on Friday.")
     runner = CliRunner()
     for words in (["--var", "a=1", "-f", str(plan)], ["--last"], ["--resume", "x" * 24]):
         done = runner.invoke(app, ["tui", *words, *flags])

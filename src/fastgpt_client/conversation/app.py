@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
 import warnings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 logger: logging.Logger = logging.getLogger("fastgpt_client")
 
 KEPT_SECONDS = 300.0
+PACKAGE = __name__.partition(".")[0]
 PATIENCE = 10.0  # seconds; a turn is not to wait for long only to be checked
 _SYSTEM = frozenset(("userId", "appId", "chatId", "responseChatItemId", "histories", "cTime", "files"))
 _FROM_ELSEWHERE = frozenset(("internal", "custom", "hidden"))  # which nobody fills in
@@ -92,7 +94,7 @@ def checked_variables(
         if field is None:
             if name not in _SYSTEM:
                 names = ", ".join(map(repr, known)) or "none"
-                warnings.warn(f"the app declares no {what} {name!r}; it has {names}", FastGPTWarning, stacklevel=2)
+                warnings.warn(f"the app declares no {what} {name!r}; it has {names}", FastGPTWarning, _outside())
             checked[name] = value
             continue
         if missing(value):
@@ -114,3 +116,11 @@ def checked_variables(
     if whole and needed:
         raise ArgumentError(f"the app needs {what} {', '.join(needed)}")
     return checked
+
+
+def _outside() -> int:
+    """How far up the line of the caller is, for a warning that shows it."""
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(PACKAGE):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Literal, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from ..api.chat import ChatApi
     from ..models._base import JSON
 
-File: TypeAlias = str | os.PathLike[str] | IO[bytes] | Upload | UploadedFile | Mapping[str, object]
-"""A path, a URL, a file opened in binary mode, ``Upload(data, name)``, what ``upload_chat_file`` gave, or a part."""
+File: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | Upload | UploadedFile | Mapping[str, object]
+"""A path, a URL, the bytes of a picture or PDF, a file opened in binary mode, ``Upload(data, name)``, what
+``upload_chat_file`` gave, or a part."""
 
 UploadMode: TypeAlias = Literal["auto", "server", "inline"]
 UPLOAD_MODES = ("auto", "server", "inline")
@@ -29,6 +31,15 @@ UPLOAD_MODES = ("auto", "server", "inline")
 INLINE_LIMIT = 5 * 1024 * 1024  # FastGPT refuses bodies of 10 MB (recorded on 4.16), and base64 adds a third
 _OTHERS = "canSelectCustomFileExtension"
 _DOCUMENTS = frozenset((".txt", ".md", ".html", ".docx", ".pdf", ".pptx", ".csv", ".xlsx"))
+
+
+_BEGINNINGS = {
+    rb"\x89PNG": "image.png",
+    rb"\xff\xd8\xff": "image.jpg",
+    rb"GIF8": "image.gif",
+    rb"RIFF....WEBP": "image.webp",
+    rb"%PDF-": "file.pdf",
+}
 
 
 def kind_of(name: str, type_: str) -> str:
@@ -40,7 +51,11 @@ def kind_of(name: str, type_: str) -> str:
 
 
 def check(files: Sequence[File], rules: JSON | None) -> None:
-    """Refuse what the app does not take: ``fileSelectConfig``, or a field with such rules; None says nothing."""
+    """Refuse what the app does not take: ``fileSelectConfig``, or a field with such rules; None says nothing.
+
+    FastGPT says nothing of sizes there. The most that a server takes comes with the address for an upload (4.14+), and
+    is checked before a byte is sent.
+    """
     if rules is None or not files:
         return
     most = rules.get("maxFiles")
@@ -55,9 +70,10 @@ def check(files: Sequence[File], rules: JSON | None) -> None:
         if is_url(file) and not _ending(name) and switch == _OTHERS:  # what it is, only its server knows
             allowed = any(rules.get(each) for each in said)
         else:
-            endings = {str(each).lower().lstrip(".") for each in as_list(rules.get("customFileExtensionList"))}
+            endings = [f".{str(each).lower().lstrip('.')}" for each in as_list(rules.get("customFileExtensionList"))]
             allowed = bool(rules.get(switch))
-            allowed = allowed and (switch != _OTHERS or not endings or _ending(name).lstrip(".") in endings)
+            if allowed and switch == _OTHERS and endings and _ending(name) not in endings:
+                raise ArgumentError(f"the app does not take {name!r}: of other files only {', '.join(endings)}")
         if not allowed:
             raise ArgumentError(f"the app does not take {name!r} ({type_}): {switch} is not on in its settings")
 
@@ -96,7 +112,7 @@ def _inline(file: Upload, mode: UploadMode) -> Flow[Mapping[str, object]]:
 
 def is_url(file: object) -> bool:
     """Whether this is an address, not a path."""
-    return isinstance(file, str) and file.startswith(("http://", "https://", "data:"))
+    return isinstance(file, str) and file[:8].lower().startswith(("http://", "https://", "data:"))
 
 
 def url_of(part: Mapping[str, object]) -> str:
@@ -127,13 +143,26 @@ def _described(file: File) -> tuple[str, str]:
 
 
 def _upload(file: File) -> Upload:
-    if isinstance(file, (bytes, bytearray)):
-        raise ArgumentError('bytes have no name, and FastGPT goes by it: give Upload(data, "plan.pdf")')
     if isinstance(file, io.TextIOBase):
         raise ArgumentError("this file is opened as text: open it in binary mode ('rb')")
     if isinstance(file, (UploadedFile, Mapping)):  # pragma: no cover  # they are parts already
         raise TypeError
-    return file if isinstance(file, Upload) else Upload(file)
+    made = file if isinstance(file, Upload) else Upload(file, _name_of(file))
+    if made.size == 0:
+        raise ArgumentError(f"{made.name!r} is empty, or was read to its end already")
+    return made
+
+
+def _name_of(file: object) -> str | None:
+    """A name for bytes that have none, by how they begin: FastGPT goes by it."""
+    if isinstance(file, io.BytesIO) and not hasattr(file, "name"):
+        file = bytes(file.getbuffer()[file.tell() :][:16])
+    if not isinstance(file, (bytes, bytearray)):
+        return None  # a file knows its own
+    found = next((name for begin, name in _BEGINNINGS.items() if re.match(begin, file, re.DOTALL)), None)
+    if found is None:
+        raise ArgumentError('these bytes are no picture and no PDF, and have no name: give Upload(data, "plan.docx")')
+    return found
 
 
 def _ending(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 import msgspec
 
@@ -36,6 +36,7 @@ logger: logging.Logger = logging.getLogger("fastgpt_client")
 Content: TypeAlias = str | Sequence[Mapping[str, object]]
 """A text, or a list of content parts (``{"type": "text", …}``, ``{"type": "image_url", …}``, …)."""
 
+AGAIN = 0.3  # seconds until a run that had not begun is told to stop once more
 SETTLING = 3.0  # seconds after a stream was left in which its chat may still be said to be busy
 
 
@@ -72,7 +73,7 @@ class Core(Lender[IO]):
         if upload not in attachments.UPLOAD_MODES:
             raise ArgumentError(f"upload must be one of {', '.join(attachments.UPLOAD_MODES)}, not {upload!r}")
         self._io = chat._io  # pyright: ignore[reportPrivateUsage]
-        self._aside: Callable[[Flow[None]], object] = chat._io.aside  # pyright: ignore[reportPrivateUsage]
+        self._aside: Callable[[Flow[object]], object] = chat._io.aside  # pyright: ignore[reportPrivateUsage]
         self._session: Session = chat._session  # pyright: ignore[reportPrivateUsage]
         self._client: ChatApi[IO] = chat
         self._chat: ChatApi[FlowIO] = as_steps(chat)
@@ -85,13 +86,14 @@ class Core(Lender[IO]):
         self._asked: Interactive | None = None  # by a turn that another conversation object had
         self._question: tuple[Content | None, Mapping[str, object]] | None = None  # of the last turn
         self._dataId = ""  # the record of the last answer
+        self._latest = ""  # the id that the last turn brought
         self._answering = False  # it was there before, and asked
         self._before = ""  # what was said before a fork
         self._left = float("-inf")  # when a stream was left
         self._keep: Callable[[JSON], object] | None = None  # where a store wants the state
         self.chatId: str = chatId or new_chat_id()
         self.appId = appId
-        self.variables: dict[str, object] = dict(variables or {})
+        self.variables: dict[str, object] = _checked_mapping("variables", variables)
         self.customUid = customUid
         self.version: Literal["v1", "v2"] = version
 
@@ -121,7 +123,7 @@ class Core(Lender[IO]):
 
     @flow
     def run_plugin(self, inputs: Mapping[str, object]) -> Flow[Reply]:
-        checked = dict(inputs)
+        checked = _checked_mapping("variables", inputs)
         if self._check_variables:
             config = yield from self._config()
             if config.known:
@@ -131,10 +133,16 @@ class Core(Lender[IO]):
     def _ask(
         self, content: Content, files: Sequence[File], variables: Mapping[str, object] | None
     ) -> Flow[ChatResponse]:
-        if isinstance(content, str) and not content.strip() and not files:
-            raise ArgumentError("there is nothing to send: content is empty")
+        _check_content(content, files)
+        asked = self.interactive
+        if asked is not None and asked.type in ("userSelect", "userInput"):
+            if any(content == option.value for option in asked.options):
+                return (yield from self._reply_to_question(str(content)))
+            raise ArgumentError(
+                f"the app asked ({asked.type}) and takes the next message for the answer: use answer(), or regenerate()"
+            )
         self._learn()
-        given = {**self.variables, **(variables or {})}
+        given = {**self.variables, **_checked_mapping("variables", variables)}
         if self._check_variables:
             config = yield from self._config()
             if config.known:
@@ -142,8 +150,9 @@ class Core(Lender[IO]):
                 given = yield from checked_variables(config.variables, given, self._attach, whole=whole)
         if files:
             attachments.check(files, (yield from self._config()).files)
-            said: Content = [{"type": "text", "text": content}] if isinstance(content, str) else content
-            content = [*said, *(yield from self._parts(files))]
+            if isinstance(content, str):
+                content = [{"type": "text", "text": content}] if content else []
+            content = [*content, *(yield from self._parts(files))]
         return (yield from self._open(content, given))
 
     def _reply_to_question(self, value: Answer) -> Flow[ChatResponse]:
@@ -152,7 +161,9 @@ class Core(Lender[IO]):
         if asked is None and self._last is None and not self._new:
             asked = yield from self._open_question()
         text: str = yield from answer_text(asked, value, self._attach)
-        return (yield from self._open(text, self.variables, answering=True))
+        # FastGPT stores what answers an agent of 4.14 to 4.16 as a turn of its own (read from the source).
+        goes_on = asked is not None and asked.raw.get("type") != "agentPlanAskQuery"
+        return (yield from self._open(text, self.variables, answering=goes_on))
 
     def _ask_again(self) -> Flow[ChatResponse]:
         """The last question once more; what is stored of it goes first. One that failed to start has left nothing."""
@@ -184,7 +195,9 @@ class Core(Lender[IO]):
         if not answering:
             self._dataId, self._question = made, (content, variables)
         self._answering = answering
-        outcome: ChatResponse | FastGPTError = yield Guard(self._opening(content, variables, made), self._stopping)
+        self._latest = made
+        opening = self._opening(content, variables, made)
+        outcome: ChatResponse | FastGPTError = yield Guard(opening, lambda: self._abandoning(made))
         if isinstance(outcome, Exception):
             outcome = yield from self._read_stored(outcome, patience(outcome, self._recover))
         self._watch(outcome)
@@ -215,6 +228,8 @@ class Core(Lender[IO]):
             except ConflictError as error:
                 if error.statusText != "chatIsGenerating" or not self._settling():
                     raise
+            if self._stop_on_close:
+                yield from self._stopping()  # the one that was left; it may have begun after it was told to stop
             yield Sleep(0.4)
 
     def _watch(self, response: ChatResponse) -> None:
@@ -230,14 +245,24 @@ class Core(Lender[IO]):
         """Whether a stream was left a moment ago: the server may still be busy with it, or not have stored it."""
         return time.monotonic() - self._left < SETTLING
 
-    def _stopping(self) -> Flow[None]:
-        """Stop the run on the server, where it can be stopped (4.14.5+)."""
+    def _abandoning(self, made: str) -> Flow[None]:
+        """Stop a run that was given up before its stream began: its server may take it only after it was told to."""
+        self._left = time.monotonic()
+        for pause in (0.0, AGAIN) if self._stop_on_close else ():
+            yield Sleep(pause)
+            if self._latest != made or not (yield from self._stopping()):
+                return
+
+    def _stopping(self) -> Flow[bool]:
+        """Stop the run on the server, where it can be stopped (4.14.5+); True when none was going on."""
         if self.chatId == NO_HISTORY:
-            return  # all that leave no trace have this id: it would be anybody's run
+            return False  # all that leave no trace have this id: it would be anybody's run
         try:
-            yield from self._chat.stop_chat(self.chatId, self.appId, timeout=MOMENT, max_retries=0)
+            stopped = yield from self._chat.stop_chat(self.chatId, self.appId, timeout=MOMENT, max_retries=0)
         except FastGPTError as error:
             logger.debug("the run of %s was not stopped: %s", self.chatId, error)
+            return False
+        return bool(stopped.data.completed)
 
     def _collect(self, response: ChatResponse) -> Flow[Reply]:
         outcome: Reply | StreamError = yield Collect(response)
@@ -278,8 +303,9 @@ class Core(Lender[IO]):
         if not found.whole:
             message = "the connection broke, and with it the run: the answer is not whole"
             raise StreamError(message, response.partial(), error)
-        why = str(error or "resumed").partition("\n")[0]
-        logger.warning("the answer in chat %s was read from its history: %s", self.chatId, why)
+        if error is not None:  # else it is what the caller asked for
+            why = str(error).partition("\n")[0]
+            logger.warning("the answer in chat %s was read from its history: %s", self.chatId, why)
         return response
 
     # What is known between turns --------------------------------------------------------------------------------------
@@ -291,11 +317,18 @@ class Core(Lender[IO]):
             self.variables.update({name: new[name] for name in self.variables.keys() & new.keys()})
 
     @flow
-    def bind(self, store: ConversationStore, user: str) -> Flow[None]:
+    def bind(self, store: ConversationStore, user: str | int) -> Flow[None]:
         """Become the conversation that the store has for a user, and tell it what changes."""
-        state = yield Invoke(lambda: store.open(user, self.save), blocks=True)
+        if isinstance(user, bool) or not isinstance(cast("object", user), (str, int)) or user == "":
+            raise ArgumentError(
+                f"user must be a name or number, not {user!r}: all without one would share a conversation"
+            )
+        if not hasattr(store, "open"):
+            raise ArgumentError(f"store must be a ConversationStore, such as SQLiteStore(path), not {store!r:.60}")
+        name = str(user)
+        state = yield Invoke(lambda: store.open(name, self.save), blocks=True)
         self._load(state)
-        self._keep = lambda state: store.save(user, state)
+        self._keep = lambda state: store.save(name, state)
 
     def save(self) -> JSON:
         """What is known here and not on the server, to be kept as JSON: see ``load``.
@@ -332,6 +365,8 @@ class Core(Lender[IO]):
         }
 
     def _load(self, state: JSON) -> None:
+        if not isinstance(cast("object", state), Mapping) or "chatId" not in state:
+            raise ArgumentError(f"this is nothing that save() gave: {state!r:.60}")
         self.chatId = str(state["chatId"])
         self.appId = state.get("appId") or self.appId
         self.variables = dict(state.get("variables") or {})
@@ -360,6 +395,29 @@ class Core(Lender[IO]):
         """The addresses of the files of a field."""
         attachments.check(files, without_none(msgspec.to_builtins(field)))
         return [attachments.url_of(part) for part in (yield from self._parts(files))]
+
+
+def _check_content(content: object, files: object) -> None:
+    """Refuse what FastGPT would answer with an opaque error, or take for something else."""
+    if isinstance(files, (str, bytes, Mapping)) or not isinstance(files, Sequence):
+        raise ArgumentError(f"files must be a list, not {files!r:.60}: files=[…]")
+    if isinstance(content, str):
+        if not content.strip() and not files:
+            raise ArgumentError("there is nothing to send: content is empty")
+        return
+    if isinstance(content, (bytes, Mapping)) or not isinstance(content, Sequence):
+        raise ArgumentError(f"content must be a text, or a list of content parts, not {content!r:.60}")
+    if not content and not files:
+        raise ArgumentError("there is nothing to send: content is empty")
+    for part in cast("Sequence[object]", content):
+        if not isinstance(part, Mapping) or "type" not in part:
+            raise ArgumentError(f'a content part must be like {{"type": "text", "text": "…"}}, not {part!r:.60}')
+
+
+def _checked_mapping(name: str, given: object) -> dict[str, object]:
+    if given is not None and not isinstance(given, Mapping):
+        raise ArgumentError(f"{name} must be a dict of names and values, not {given!r:.60}")
+    return dict(cast("Mapping[str, object]", given or {}))
 
 
 def call_with(function: Callable[[Any], Any], argument: object) -> Callable[[], Any]:

@@ -128,9 +128,18 @@ def _times(field: FormField, value: object) -> list[str]:
     times = [_time(field, each) for each in _items(value)]
     if len(times) != 2:
         raise UnfitError("is no range of times: give two, the earlier one first")
-    if times[0] > times[1]:
+    first, last = map(_moment, times)
+    if first is not None and last is not None and (first.tzinfo is None) == (last.tzinfo is None) and first > last:
         raise UnfitError("ends before it begins")
     return times
+
+
+def _moment(time: str) -> datetime.datetime | None:
+    """None for a time of day."""
+    try:
+        return datetime.datetime.fromisoformat(time)
+    except ValueError:
+        return None
 
 
 def _files(field: FormField, value: object) -> list[File]:

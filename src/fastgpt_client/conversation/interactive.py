@@ -78,7 +78,11 @@ def _by_key(asked: Interactive, value: Answer) -> Mapping[str, object]:
 
 
 def _questions_text(questions: Sequence[FormField], value: Answer) -> str:
-    """Answers to the questions of an agent, by number or in order; any text will do, an empty one skips."""
+    """Answers to the questions of an agent, by number or in order; any text will do, an empty one skips.
+
+    Their form is read from FastGPT's source (``parseAgentAskAnswers``), not recorded: what is no ``{"answers": [text,
+    …]}`` counts as no answer to any.
+    """
     if isinstance(value, str):
         value = [value]
     if isinstance(value, Mapping):
@@ -99,7 +103,10 @@ def _questions_text(questions: Sequence[FormField], value: Answer) -> str:
 
 
 def _proposal_text(asked: Interactive, value: str, proposed: bool) -> str:
-    """What an agent of 4.14 to 4.16 asked: a proposal with a label goes back by its value, all else is a text."""
+    """What an agent of 4.14 to 4.16 asked: a proposal with a label goes back by its value, all else is a text.
+
+    Read from FastGPT's source (``AgentPlanAskResponseSchema``), not recorded.
+    """
     labelled = any(option.key != option.value for option in asked.options)
     if proposed and labelled and asked.askId:
         return _json.encode({"askId": asked.askId, "optionValue": value}).decode()

@@ -79,6 +79,8 @@ def stored_answer(
                 # Before 4.15 nothing says that a run goes on. This one may have ended between the two questions.
                 record = (yield from _record(chat, appId, chatId, dataId)) if nodes else None
         if record is not None:
+            if status is None:  # what was read before may be older than the end of the run
+                init = yield from chat.get_chat_init(appId, chatId, max_retries=RETRIES)
             more = {} if record.durationSeconds is None else {"durationSeconds": record.durationSeconds}
             variables = as_object(init.data.variables)
             completion = stored_completion(as_list(record.value), nodes, newVariables=variables, **more)

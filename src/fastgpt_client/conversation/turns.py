@@ -53,7 +53,8 @@ class Turns(Core[IO]):
             variables: The app's variables for this turn, besides the conversation's own.
 
         Raises:
-            ArgumentError: Nothing was said, the app does not take such files, or a variable does not fit.
+            ArgumentError: Nothing was said, the app does not take such files, a variable does not fit, or the app asked
+                something in the last turn: then it takes any message for the answer (see ``answer``).
             NodeError: A node of the workflow failed and the app said nothing; ``reply`` has the rest. When it said
                 something all the same, ``reply.error`` tells.
             StreamError: The run failed half-way; ``partial`` has what was said.
@@ -135,8 +136,9 @@ class Turns(Core[IO]):
         """Go on with a stream that broke off while the run goes on, here or in another process.
 
         The events are those that the broken stream did not tell; the reply has all. Servers repeat v2 streams only
-        (4.15+): else this waits for the end of the run and gives the answer from the history, of which again only
-        the text is told that was not there yet.
+        (4.15+): else this waits for the end of the run and gives the answer from the history, of which text, tool
+        calls and questions are told that were not there yet. A run that was started elsewhere is joined with
+        ``client.conversation(chatId).resume()``.
 
         FastGPT: ``GET /api/core/chat/resume``.
 
@@ -153,7 +155,8 @@ class Turns(Core[IO]):
         """
         earlier, response = self._last, None
         status = (yield from self._chat.get_chat_init(self.appId, self.chatId)).data.chatGenerateStatus
-        if status == GENERATING:
+        repeatable = self.version == "v2" or not self._dataId  # without a record all that is left is to ask
+        if status == GENERATING and repeatable:
             try:
                 response = yield from self._chat.resume_chat(self.chatId, self.appId)
             except NotFoundError:

@@ -43,12 +43,12 @@ def init(call: Call, app: AppSpec) -> dict[str, Any]:
     config: dict[str, Any] = {
         "welcomeText": "",
         "welcomeConfig": {"welcomeText": "", "welcomeQuestions": []},
-        "variables": list(app.variables),
+        "variables": list(app.variables) if app.kind != "plugin" else [],
         "autoExecute": {"open": False, "defaultPrompt": ""},
         "questionGuide": {"open": False},
         "ttsConfig": {"type": "web"},
         "whisperConfig": {"open": False, "autoSend": False, "autoTTSResponse": False},
-        "chatInputGuide": version.input_guide({"open": False, "customUrl": "", "textList": []}),
+        "chatInputGuide": version.input_guide({"open": bool(app.guide), "customUrl": "", "textList": []}),
         "instruction": "",
         "_id": app.id,
     }
@@ -61,7 +61,8 @@ def init(call: Call, app: AppSpec) -> dict[str, Any]:
     elif version.inits_new_chats:
         about_chat |= {"title": "", "variables": {}, "chatGenerateStatus": DONE, "hasBeenRead": True}
     models = [call.state.model.name]
-    about_app = {"chatConfig": version.chat_config(config), "chatModels": models, **shown, "pluginInputs": []}
+    about_app: dict[str, Any] = {"chatConfig": version.chat_config(config), "chatModels": models, **shown}
+    about_app["pluginInputs"] = list(app.variables) if app.kind == "plugin" else []
     return version.init({**about_chat, "app": about_app, "appId": app.id})
 
 
@@ -380,6 +381,28 @@ def stop(call: Call, app: AppSpec) -> dict[str, Any]:
     return {"success": True, "completed": False, "chatGenerateStatus": GENERATING}
 
 
+def query_input_guide(call: Call, app: AppSpec) -> list[str]:
+    """What to propose while somebody types."""
+    typed = str(call.params.get("searchKey") or "").lower()
+    return [text for text in app.guide if typed in text.lower()][:5]
+
+
+def create_question_guide(call: Call, app: AppSpec) -> list[str]:
+    """What may be asked next: made by a model in FastGPT, by rule here."""
+    asked = [record.text for record in call.store.records(app.id, call.key) if record.obj == "Human"]
+    return _next_questions(asked)
+
+
+def create_question_guide_of_messages(call: Call, _: AppSpec | None) -> list[str]:
+    """The same for messages."""
+    messages = call.params["messages"]
+    return _next_questions([str(each.get("content")) for each in messages if each.get("role") == "user"])
+
+
+def _next_questions(asked: list[str]) -> list[str]:
+    return [f"Say more about: {asked[-1]}", "Why is that so?", "Can you give an example?"] if asked else []
+
+
 def health(call: Call, _: AppSpec | None) -> dict[str, Any]:
     """Whether a key is good, asked without spending anything."""
     if call.params["apiKey"] not in call.state.settings.keys:
@@ -429,6 +452,11 @@ _ENDPOINTS: dict[str, Endpoint] = {
     "/core/chat/feedback/getFeedbackRecordIds": Endpoint(get_feedback_ids, "body", _TARGET),
     "/core/chat/feedback/updateFeedbackReadStatus": Endpoint(
         mark_feedback_read, "body", f"{_TARGET} dataId:string isRead:boolean"
+    ),
+    "/core/chat/inputGuide/query": Endpoint(query_input_guide, "body", "appId?:string"),
+    "/core/ai/agent/v2/createQuestionGuide": Endpoint(create_question_guide, "body", _TARGET),
+    "/core/ai/agent/createQuestionGuide": Endpoint(
+        create_question_guide_of_messages, "body", "messages:array", about_app=False
     ),
     "/core/app/list": Endpoint(list_apps, "body", about_app=False),
     "/core/app/logs/list": Endpoint(

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from . import wire
 from .cites import Unmarked, without_marks
-from .interactive import is_open
+from .interactive import answer, is_open, opens_turn
 from .runs import NO_RECORD, Run
 from .store import GENERATING
 from .workflow import Step, Turn
@@ -131,6 +131,7 @@ async def _run(call: Call, app: AppSpec, api: int) -> Response:
             raise wire.user_error(f"Chat dataId already exists: {data_id}")
         data_id = wire.new_id(16)
     pending = _pending(records[-1].value) if records else None
+    opens = pending is None or opens_turn(pending)
 
     message = "\n".join(item["text"]["content"] for item in question if "text" in item)
     history = [(record.obj, record.text) for record in records if record.value] if records else sent
@@ -141,7 +142,8 @@ async def _run(call: Call, app: AppSpec, api: int) -> Response:
     turn.variables |= (chat.variables if chat else {}) | (body.get("variables") or {})
     if pending is not None:
         # The message answers a question of the first turn; that turn's own question is asked next, not remembered.
-        data_id, turn.history = records[-1].dataId, history[:-2]
+        turn.history = history[:-2]
+        data_id = data_id if opens else records[-1].dataId
     # A turn that only asks back leaves the rules for the answer to the turn that gives one.
     asking = turn.asks is not None
     turn.rule = state.script.choose(app.id, message or turn.question, turn.number, only_http=asking)
@@ -155,14 +157,17 @@ async def _run(call: Call, app: AppSpec, api: int) -> Response:
             app.id,
             chat_id,
             data_id,
-            None if pending else question,
+            question if opens else None,
             question_id=wire.new_id() if version.own_question_ids else data_id,
             title=title or "",
             uid=body.get("customUid"),
             source_name=_OWNER,
             metadata=body.get("metadata"),
         )
-    run = state.runs.start(turn, chat_id, data_id, records[-1].value if pending else [])
+        if pending is not None and opens:
+            answer(pending, message)
+            store.set_value(records[-1])
+    run = state.runs.start(turn, chat_id, data_id, [] if opens else records[-1].value)
     detail = bool(body.get("detail")) or app.kind == "plugin"
     view = View(version, api, detail, bool(body.get("retainDatasetCite")), sent_title)
     # A v1 stream ends when nobody listens any more, all else goes on.

@@ -128,6 +128,11 @@ def innermost(interactive: dict[str, Any]) -> dict[str, Any]:
     return interactive
 
 
+def opens_turn(interactive: dict[str, Any]) -> bool:
+    """Whether the answer is a turn of its own; else it goes on in the record that asked."""
+    return bool(interactive["type"] == "agentPlanAskQuery")
+
+
 _ANSWERS = {"userSelect": "userSelectedVal", "paymentPause": "continue", "agentPlanAskQuery": "answer"}
 
 
@@ -151,17 +156,22 @@ def answer(interactive: dict[str, Any], message: str) -> dict[str, Any] | None:
         return {"userSelectResult": message}
     if kind != "userInput":
         params[_ANSWERS.get(kind, "submitted")] = message if kind == "agentPlanAskQuery" else True
-        if kind == "agentAsk":
-            for question in params.get("questions", []):
-                question["answer"] = message
+        answers = _object(message).get("answers")
+        for number, question in enumerate(params.get("questions", [])):
+            question["answer"] = answers[number] if is_list(answers) and number < len(answers) else ""
         return None
-    try:
-        given: Any = json.loads(message)
-    except ValueError:
-        given = None
-    values = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    values = _object(message)
     for field in params.get("inputForm", []):
         if field["key"] in values:
             field["value"] = values[field["key"]]
     params["submitted"] = True
     return {"formInputResult": values}
+
+
+def _object(message: str) -> dict[str, Any]:
+    """The object that a message is as JSON; an empty one when it is none."""
+    try:
+        given: Any = json.loads(message)
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", given) if isinstance(given, dict) else {}

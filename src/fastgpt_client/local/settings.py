@@ -22,7 +22,8 @@ class AppSpec:
 
     `variables` are the declared ones, as `init` shows them in `chatConfig.variables`; `prompt` is the system prompt,
     where `{{name}}` stands for a variable; `interactive` is what the app asks first, as in a script; `files` are fields
-    of `chatConfig.fileSelectConfig`, which says what may be sent with a message: `maxFiles`, `canSelectImg`, ….
+    of `chatConfig.fileSelectConfig`, which says what may be sent with a message: `maxFiles`, `canSelectImg`, …; `guide`
+    is what it proposes while somebody types. The `variables` of a plugin are its inputs, shown in `pluginInputs`.
     """
 
     id: str
@@ -33,6 +34,7 @@ class AppSpec:
     prompt: str = ""
     interactive: Mapping[str, Any] | None = None
     files: Mapping[str, Any] | None = None
+    guide: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -42,6 +44,7 @@ class AppSpec:
         if self.interactive is not None and not is_question(self.interactive):
             raise ValueError(f"interactive of app {self.id!r} must be {ALLOWED}, not {self.interactive!r}")
         object.__setattr__(self, "variables", tuple(self.variables))
+        object.__setattr__(self, "guide", tuple(self.guide))
 
     @classmethod
     def parse(cls, text: str) -> AppSpec:
@@ -55,7 +58,13 @@ class AppSpec:
         return {"chat": "simple", "plugin": "plugin"}.get(self.kind, "advanced")
 
 
-_DEFAULT_APPS = ("local-app", "select-app:select", "form-app:form", "plugin-app:plugin")
+_INPUT = {"key": "text", "label": "text", "renderTypeList": ["input"], "valueType": "string"}
+_DEFAULT_APPS = (
+    "local-app",
+    "select-app:select",
+    "form-app:form",
+    AppSpec("plugin-app", "plugin", variables=(_INPUT,)),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,10 @@ class Store:
         row = self._db.execute(sql, (app, chat, data_id)).fetchone()
         return _record(row) if row else None
 
+    def set_value(self, record: Record) -> None:
+        """Keep the value of a record, which has changed."""
+        self._db.execute("UPDATE records SET value = ? WHERE seq = ?", (_json(record.value), record.seq))
+
     def set_feedback(self, record: Record, feedback: dict[str, Any]) -> None:
         """Replace the feedback of an answer."""
         self._db.execute("UPDATE records SET feedback = ? WHERE seq = ?", (_json(feedback), record.seq))

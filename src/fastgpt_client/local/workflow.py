@@ -155,7 +155,7 @@ async def _ai(turn: Turn, tools: list[dict[str, Any]] | None) -> AsyncGenerator[
     names = ("AI Chat", "chatNode", "ai") if tools is None else ("Agent", "tools", "tools")
     yield _running(names[0])
     question = turn.question
-    if not question:
+    if not question and not turn.files:
         failed = "chat:AI_input_is_empty"
         yield _done(*names, started, errorText=failed, error=failed)
         return

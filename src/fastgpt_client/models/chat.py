@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from .._json import as_list, as_object
+from ..thinking import split_thinking
 from ._base import JSON, Payload, Rows
+
+
+def content_of(part: Any) -> str:
+    """The text of a part of an answer, which is a text or ``{"content": …}``."""
+    if isinstance(part, dict):
+        part = as_object(part).get("content")
+    return part if isinstance(part, str) else ""
 
 
 class CompletionMessage(Payload):
@@ -217,14 +225,24 @@ class ChatRecord(Payload):
 
     @property
     def text(self) -> str:
-        """The texts of the record, joined."""
-        found: list[str] = []
-        for item in as_list(self.value):
-            text = as_object(item).get("text")
-            content = as_object(text).get("content") if isinstance(text, dict) else text
-            if isinstance(content, str):
-                found.append(content)
-        return "\n".join(found)
+        """The texts of the record, joined; of an answer without its thinking, as in ``reply.text``."""
+        return self._split()[1]
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought: in items of its own, or in ``<think>`` tags."""
+        return self._split()[0]
+
+    def _split(self) -> tuple[str, str]:
+        thoughts: list[str] = []
+        texts: list[str] = []
+        for item in map(as_object, as_list(self.value)):
+            thought, text = content_of(item.get("reasoning")), content_of(item.get("text"))
+            if self.obj == "AI" and not thought:
+                thought, text = split_thinking(text)
+            thoughts.append(thought)
+            texts.append(text)
+        return "\n".join(filter(None, thoughts)), "\n".join(filter(None, texts))
 
 
 class Quote(Payload):

@@ -46,7 +46,7 @@ def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             "2026-01-31T00:00Z, 2026-02-01T00:00Z",
             ["2026-01-31T00:00:00.000Z", "2026-02-01T00:00:00.000Z"],
         ),
-        ({"type": "fileSelect"}, "a.pdf, b.pdf", ["a.pdf", "b.pdf"]),
+        ({"type": "fileSelect"}, f"https://a/b.pdf, {__file__}", ["https://a/b.pdf", __file__]),
         ({"type": "fileSelect"}, {"url": "u"}, [{"url": "u"}]),
         ({"type": "JSONEditor"}, '{"a": 1}', '{"a": 1}'),
         ({"type": "ask", "list": COLOURS}, "2", "b"),
@@ -126,3 +126,8 @@ def test_a_choice() -> None:
     for wrong in ("0", "3", "x", "²"):
         with pytest.raises(ArgumentError, match="none of the options: 'Apples', 'Pears'"):
             read_choice(asked, wrong)
+
+
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(ArgumentError, match="there is no file nowhere"):
+        read_field(FormField(type="fileSelect", key="plan"), f"{__file__}, nowhere")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._json import as_list
@@ -123,7 +124,18 @@ def _typed(field: FormField, written: object) -> object:
     parts = [part.strip() for part in re.split("[,，]", written) if part.strip()]
     if field.type == "timeRangeSelect":
         return [_moment(part) for part in parts]
+    if field.type == "fileSelect":
+        return list(map(_file, parts))
     return [_option(field.options, part) or part for part in parts]
+
+
+def _file(written: str) -> str:
+    if "://" in written:
+        return written
+    path = Path(written).expanduser()
+    if not path.is_file():
+        raise ArgumentError(f"there is no file {written}")
+    return str(path)
 
 
 def _moment(written: object) -> object:

@@ -463,6 +463,12 @@ def test_commands(chat: Chat, client: ChatClient, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "chat.json").read_bytes())[0]["obj"] == "Human"
 
 
+def test_stopping_where_it_is_not_known() -> None:
+    with LocalServer(version="4.11") as server:
+        words = ["chat", "--base-url", server.base_url, "--api-key", server.api_key]
+        assert "4.14.5 and later can" in runner.invoke(app, words, input="/stop\n").stderr
+
+
 def test_commands_used_wrongly(chat: Chat, tmp_path: Path) -> None:
     lines = {
         "/nonsense": "there is no command /nonsense",

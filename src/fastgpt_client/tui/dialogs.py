@@ -23,13 +23,15 @@ class Dialog(ModalScreen[Any]):
     """A box above everything else. Escape leaves it, which answers None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel")]
+    KEYS = "Esc leaves"
 
     def __init__(self, title: str) -> None:
         super().__init__()
         self._title = title
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog") as box:
+            box.border_subtitle = self.KEYS
             yield Label(self._title, classes="title", markup=False)
             yield from self.content()
 
@@ -42,6 +44,8 @@ class Dialog(ModalScreen[Any]):
 
 class ChoiceDialog(Dialog):
     """One of several options; answers its value."""
+
+    KEYS = "Enter chooses, Esc leaves"
 
     def __init__(self, asked: Interactive) -> None:
         super().__init__(asked.description or "The app asks")
@@ -63,6 +67,8 @@ class ChoiceDialog(Dialog):
 
 class TextDialog(Dialog):
     """A line of text."""
+
+    KEYS = "Enter sends, Esc leaves"
 
     def __init__(self, title: str, text: str = "") -> None:
         super().__init__(title)

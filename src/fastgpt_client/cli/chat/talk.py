@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...conversation.records import open_question
 from ...conversation.recovery import patience
-from ...errors import ArgumentError, FastGPTError, StreamError
+from ...errors import ArgumentError, FastGPTError, NotFoundError, StreamError
 from ...events import Interactive, Reply
 from ..notes import notes
 from .last import remember
@@ -96,7 +96,12 @@ class Talk:
 
     def stop(self) -> None:
         """Stop what the app is busy with (4.14.5+)."""
-        self.conversation.stop()
+        try:
+            self.conversation.stop()
+        except NotFoundError:
+            raise ArgumentError(
+                "this server cannot stop what was begun elsewhere: FastGPT 4.14.5 and later can"
+            ) from None
 
     def _show(self, response: ChatResponse) -> Reply:
         remember(self.client._session, self.conversation.chatId)  # pyright: ignore[reportPrivateUsage]

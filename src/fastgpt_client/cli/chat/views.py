@@ -133,9 +133,12 @@ class LiveView(View):
             self._print(*last)
 
     def after(self, reply: Reply) -> None:
-        for line in sources(reply):
+        lines = sources(reply)
+        for line in lines:
             self.console.print(Text(line, "dim"))
         if self.trace is not None:
+            if lines:
+                self.console.print()
             self.console.print(node_tree(self.trace))
         if reply.error is not None and reply.text:  # else it is raised
             complain(reply.error)

@@ -92,7 +92,9 @@ def sync(
     max_delete: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", help="Change nothing where more than N would be removed. With --yes by default half."
+            min=0,
+            metavar="N",
+            help="Change nothing where more than N would be removed. With --yes by default ten, or half.",
         ),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Go on for ever, and follow what changes.")] = False,

@@ -148,8 +148,8 @@ class AsyncKnowledgeBase:
             path: The folder.
             plan: Only compare; nothing is changed, and a knowledge base that is not there is not made.
             delete: Remove what is not in the folder any more.
-            max_delete: Change nothing where more than so many files would be removed. Without it, half of those that
-                were put in; any number where ``confirm`` is given and says so.
+            max_delete: Change nothing where more than so many files would be removed. Without it, ten or half of those
+                that were put in; any number where ``confirm`` is given and says so.
             watch: Go on for ever, looking every so many seconds; where files keep failing more seldom, up to a minute.
                 A server or a disk that is not there is waited for. ``on_progress`` is told of the phase ``watch``
                 after each look, with the ``error`` where it is a new one.

@@ -27,6 +27,7 @@ from .state import State, StateError, default_path
 T = TypeVar("T")
 
 _BATCH = 500
+_FEW = 10  # removals that nobody needs to confirm
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,14 +176,15 @@ async def _run(
 
 def _check_removals(plan: Plan, folder: Path, wishes: Wishes) -> None:
     """A disk that is not mounted, or another folder of this name, must not empty a knowledge base."""
-    half = (plan.there + 1) // 2
-    most = half if wishes.max_delete is None and wishes.confirm is None else wishes.max_delete
+    most = wishes.max_delete
+    if most is None and wishes.confirm is None:
+        most = max(plan.there // 2, _FEW)
     if most is None or plan.remove <= most:
         return
     left = plan.there - plan.remove
     raise RemovalRefusedError(
         f"{str(folder)!r} has {left} of the {plan.there} files that were put in from it: {plan.remove} would be "
-        f"removed, and at most {most} may be{' (half)' if wishes.max_delete is None else ''}. Nothing was changed. "
+        f"removed, and at most {most} may be. Nothing was changed. "
         "Is all of it there, and is it the right folder? (Another one of this name needs a name of its own, in "
         f"fastgpt-kb.toml.) If it is meant, say so with max_delete={plan.remove} (--max-delete {plan.remove}).",
         plan,

@@ -463,7 +463,9 @@ class KnowledgeStore:
                 f"{where} AND (q LIKE ? ESCAPE '\\' OR a LIKE ? ESCAPE '\\')",
                 [*values, *[_like(search)] * 2],
             )
-        sql = f"SELECT {_DATA} FROM data d WHERE {where} ORDER BY chunkIndex, seq DESC LIMIT ? OFFSET ?"
+        # The index alone tells which these are: rows that are skipped need not be read.
+        page = f"SELECT seq FROM data WHERE {where} ORDER BY chunkIndex, seq DESC LIMIT ? OFFSET ?"
+        sql = f"SELECT {_DATA} FROM data d WHERE seq IN ({page}) ORDER BY chunkIndex, seq DESC"
         rows = [_data(row) for row in self.db.execute(sql, (*values, size, start))]
         return rows, self._count(f"data WHERE {where}", values)
 

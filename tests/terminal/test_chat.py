@@ -19,12 +19,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from fastgpt_client import ChatClient, Reply
+from fastgpt_client import ChatClient, Interactive, Reply
 from fastgpt_client.cli import chat as chat_command
 from fastgpt_client.cli import main
 from fastgpt_client.cli.app import app
 from fastgpt_client.cli.chat import last, questions
-from fastgpt_client.cli.chat.views import LiveView
+from fastgpt_client.cli.chat.talk import Talk
+from fastgpt_client.cli.chat.views import LiveView, PlainView
 from fastgpt_client.cli.output import dumped
 from fastgpt_client.local import AppSpec, LocalServer
 
@@ -349,6 +350,35 @@ def test_a_question_that_was_left_open(chat: Chat) -> None:
     assert "choose" in done.stdout
 
 
+def test_what_is_said_while_the_app_waits(client: ChatClient) -> None:
+    asked: list[str] = []
+
+    class EverySecond(questions.InPlace):
+        def answer(self, asked_now: Interactive) -> questions.Given | None:
+            asked.append(asked_now.description)
+            return None if len(asked) % 2 else super().answer(asked_now)
+
+    def said() -> list[str]:
+        return [record.text for record in talk.conversation.history().data.list if record.obj == "Human"]
+
+    talk = Talk(client, None, PlainView(), EverySecond(lambda _: "1"), {})
+    talk.hear("choose")
+    talk.hear("something else")  # it is asked again instead
+    assert asked == ["Which?", "Which?"]
+    assert said() == ["choose"]
+    talk.hear("choose")
+    talk.hear("2")  # this is an answer
+    assert len(asked) == 3
+    assert said() == ["choose", "choose"]
+    assert client.conversation(talk.conversation.chatId).history().data.list[-1].text.startswith("You said")
+    asked.append("")
+    talk.hear("choose")
+    asked.append("")
+    talk.begin_new()
+    talk.hear("Hello")
+    assert said() == ["Hello"]
+
+
 def form_of(client: ChatClient, done: Result) -> dict[str, object]:
     records = client.get_chat_records(chatId=json.loads(done.stdout)["chatId"]).data.list
     values = [item["interactive"]["params"] for item in records[-1].value if "interactive" in item]
@@ -390,8 +420,6 @@ def test_answers_that_do_not_fit(chat: Chat, tmp_path: Path) -> None:
 
 
 def test_an_open_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fastgpt_client import Interactive
-
     assert questions.InPlace(lambda _: "Oslo").answer(Interactive(description="Where?")) == "Oslo"
 
     def interrupted(_: str) -> str:

@@ -290,6 +290,22 @@ async def test_a_dialog_may_be_left(pilot: Pilot[None]) -> None:
         await until(pilot, lambda: not questions(pilot))
 
 
+@on_screen
+async def test_an_answer_comes_first(pilot: Pilot[None]) -> None:
+    await say(pilot, "choose")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
+    await pilot.press("escape")
+    await until(pilot, lambda: idle(pilot) and len(pilot.app.screen_stack) == 1)
+    await say(pilot, "Hello")  # it asks again, and what was written stays
+    await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog))
+    await pilot.press("enter")
+    await until(pilot, lambda: answers(pilot) and idle(pilot))
+    assert questions(pilot) == ["choose", "Apples [red]"]
+    assert pilot.app.query_one(Prompt).text == "Hello"
+    await pilot.press("enter")
+    await until(pilot, lambda: questions(pilot)[-1] == "Hello" and idle(pilot))
+
+
 def test_what_else_may_be_asked(server: LocalServer) -> None:
     async def whole() -> None:
         async with opened(server) as pilot:

@@ -81,6 +81,7 @@ class ChatScreenApp(App[None]):
         self._files: list[str] = list(files)
         self.conversation: AsyncConversation = client.conversation(chatId, variables=self._variables)
         self._begin_with = chatId
+        self._waiting: Interactive | None = None
         self._older: AsyncIterator[ChatRecord] | None = None
         self._busy_line = Static(id="busy", markup=False)
         self._files_line = Static(id="files", markup=False)
@@ -111,6 +112,10 @@ class ChatScreenApp(App[None]):
     def on_prompt_sent(self, event: Prompt.Sent) -> None:
         if self._at_work("run"):
             self.notify("The app still answers. Escape stops it.", severity="warning")
+            return
+        if self._waiting is not None:  # it would take all for the answer
+            self.notify("The app waits for an answer first.", severity="warning")
+            self.answer(self._waiting)
             return
         self.query_one(Prompt).clear()
         self.say(event.text)
@@ -159,9 +164,11 @@ class ChatScreenApp(App[None]):
         remember(self._client._session, self.conversation.chatId)  # pyright: ignore[reportPrivateUsage]
         while asked is not None:
             self._busy("")
+            self._waiting = asked
             given = await self._ask(asked)
             if given is None:
                 break
+            self._waiting = None
             await self.query_one(Messages).add(Question(_shown(asked, given), answers=True))
             asked = await self._show(await self.conversation.stream_answer(given))
         sidebar = self.query_one(Sidebar)
@@ -238,6 +245,7 @@ class ChatScreenApp(App[None]):
         """Go on with a conversation, or begin one; what still runs in this one is stopped."""
         self._stop()
         self._stop("older")
+        self._waiting = None
         self.conversation = self._client.conversation(chatId, variables=self._variables)
         self.query_one(Nodes).show(Trace())
         messages = self.query_one(Messages)
@@ -253,14 +261,18 @@ class ChatScreenApp(App[None]):
             except FastGPTError as error:
                 self._failed(error)
         self.query_one(Prompt).focus()
-        if asked is not None and (given := await self._ask(asked)) is not None:
-            self.answer(asked, given)
+        if asked is not None:
+            self.answer(asked)
 
     @work(exclusive=True, group="run")
-    async def answer(self, asked: Interactive, given: str | dict[str, Any]) -> None:
-        """Answer what the app asked when the conversation was left."""
-        await self.query_one(Messages).add(Question(_shown(asked, given), answers=True))
-        await self._run(self.conversation.stream_answer(given))
+    async def answer(self, asked: Interactive) -> None:
+        """Answer what the app asked before, when the conversation or its dialog was left."""
+        try:
+            await self._go_on(asked)
+        except FastGPTError as error:
+            self._failed(error)
+        finally:
+            self._busy("")
 
     async def _show_records(self) -> Interactive | None:
         """Show what was said last in the conversation; what the app still asks."""

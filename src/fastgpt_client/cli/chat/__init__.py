@@ -148,7 +148,7 @@ def _converse(talk: Talk, *, going_on: bool) -> int:
                 if not commands.run(text):
                     return 0
             else:
-                talk.say(text.removeprefix("/") if text.startswith("//") else text)
+                talk.hear(text.removeprefix("/") if text.startswith("//") else text)
         except KeyboardInterrupt:  # leaving its stream stopped the run
             notes.print("[dim](stopped)[/dim]")
         except FastGPTError as error:

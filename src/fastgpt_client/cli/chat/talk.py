@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from ...conversation.records import open_question
 from ...conversation.recovery import patience
 from ...errors import ArgumentError, FastGPTError, NotFoundError, StreamError
 from ...events import Interactive, Reply
+from ...forms import read_choice
 from ..notes import notes
 from .last import remember
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from ...clients import ChatClient
     from ...conversation import Conversation
     from ...models.chat import ChatRecord
-    from .questions import Answerer
+    from .questions import Answerer, Given
     from .views import View
 
 
@@ -52,10 +54,12 @@ class Talk:
         self.files: list[str] = []
         """To go along with what is said next."""
         self.conversation: Conversation = client.conversation(chatId, variables=variables)
+        self._waiting: Interactive | None = None
 
     def begin_new(self) -> None:
         """Leave this conversation, and begin another one."""
         self.conversation = self.client.conversation(variables=self.conversation.variables)
+        self._waiting = None
         self.files.clear()
 
     def attach(self, path: str) -> None:
@@ -76,6 +80,20 @@ class Talk:
         self.files = []
         return self._show(response)
 
+    def hear(self, text: str) -> None:
+        """Say what the user says; while the app waits for an answer, that is asked for first: it takes all for one."""
+        asked = self._waiting
+        if asked is None:
+            self.say(text)
+            return
+        given: Given | None = None if asked.fields or asked.options else text
+        if asked.options:
+            with suppress(ArgumentError):
+                given = read_choice(asked, text.strip())
+        if given is None:
+            notes.print("[dim]The app waits for an answer first. What you wrote was not sent.[/dim]")
+        self._answer(asked, given)
+
     def retry(self) -> Reply:
         """Have the last question answered anew."""
         return self._show(self.conversation.stream_regenerate())
@@ -83,7 +101,14 @@ class Talk:
     def answer_open_question(self) -> None:
         """Answer what the app asked when this conversation was left."""
         raw, _ = open_question(self.conversation.history(0, 2).data.list)
-        if raw and (given := self.answerer.answer(Interactive.from_wire(raw))) is not None:
+        if raw:
+            self._answer(Interactive.from_wire(raw))
+
+    def _answer(self, asked: Interactive, given: Given | None = None) -> None:
+        self._waiting = asked
+        if given is None:
+            given = self.answerer.answer(asked)
+        if given is not None:
             self._show(self.conversation.stream_answer(given))
 
     def records(self) -> list[ChatRecord]:
@@ -106,8 +131,9 @@ class Talk:
     def _show(self, response: ChatResponse) -> Reply:
         remember(self.client._session, self.conversation.chatId)  # pyright: ignore[reportPrivateUsage]
         reply = self._read(response)
-        while reply.interactive is not None and (given := self.answerer.answer(reply.interactive)) is not None:
+        while (asked := reply.interactive) is not None and (given := self.answerer.answer(asked)) is not None:
             reply = self._read(self.conversation.stream_answer(given))
+        self._waiting = asked
         if reply.error is not None and not reply.text and reply.interactive is None:
             reply.error.reply = reply
             raise reply.error

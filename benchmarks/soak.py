@@ -52,12 +52,13 @@ def serve(pipe: Connection) -> None:
 
 async def turn(conversation: AsyncConversation, chance: random.Random) -> str:
     """One turn, as users have them; what became of it."""
+    if conversation.interactive is not None:  # a turn that was left, or streamed, may have asked
+        await conversation.answer({"n": "1"})
+        return "answered back"
     question = chance.choice(["short", "short", "long", "long", "cut", "model", "frame", "proxy", "gateway", "ask"])
     way = chance.choice(["send", "send", "stream", "leave", "cancel", "cancel", "stop"])
     if way == "send":
         reply = await conversation.send(question)
-        if reply.interactive is not None:
-            await conversation.answer({"n": "1"})
         return "recovered" if reply.recovered else "answered"
     if way == "stream":
         async with conversation.stream(question) as response:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastgpt_client import AsyncDatasetClient
+from fastgpt_client import AsyncDatasetClient, Upload
 from fastgpt_client.errors import ArgumentError, FastGPTError, NotFoundError
 from fastgpt_client.knowledge import (
     ExportReport,
@@ -157,6 +157,41 @@ def test_the_lines_on_every_version(every_version: LocalServer, tmp_path: Path) 
     back = {line["path"]: line for line in lines_of(tmp_path / "back.jsonl")}
     assert back["Rules.txt"]["type"] == "virtual"  # its original is not in the file
     assert back["folder/large"] == lines["folder/large"]
+
+
+def test_through_all_versions_and_back(tmp_path: Path) -> None:
+    async def fill(client: AsyncDatasetClient) -> str:
+        base = await trained(client, ITEMS)
+        await client.create_file_collection(base, b"# One\n\nTwo", filename="file 文件.md")
+        await client.create_link_collection(base, f"{client.base_url}/nothing-here")
+        await client.create_image_collection(base, "Pictures", [Upload(b"\x89PNG\r\n\x1a\n1", "picture.png")])
+        await wait_trained(client, base)
+        async for row in client.iter_collections(base, searchText="a/b"):
+            async for chunk in client.iter_data(row.id):
+                await client.update_data(chunk.id, q=f"{chunk.q} by hand", indexes=[{"text": "by hand"}])
+        await wait_trained(client, base)
+        return base
+
+    async def pass_on(client: AsyncDatasetClient) -> None:
+        if files:
+            base = (await create_base(client, "Copy")).id
+            assert (await import_base(client, base, files[-1])).differences == []
+        else:
+            base = await fill(client)
+        files.append(tmp_path / f"{len(files)}.jsonl")
+        await export_base(client, base, files[-1])
+
+    files: list[Path] = []
+    for version in ("4.11", "4.16", "4.14", "4.11"):
+        with LocalServer(api_keys=[KEY], training_delay=0.01, version=version) as server:
+            running(server)(pass_on)
+    first, *later = map(lines_of, files)
+    assert {line["type"] for line in first} == {"folder", "virtual", "file", "link", "images"}
+    assert [len(line["chunks"]) for line in first if line["name"] == "Pictures"] == [1]
+    for line in first:
+        line["type"] = "folder" if line["type"] == "folder" else "virtual"
+    assert all(lines == first for lines in later)
+    assert files[1].read_bytes() == files[2].read_bytes() == files[3].read_bytes()
 
 
 def test_a_large_collection_goes_through_in_pieces(go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

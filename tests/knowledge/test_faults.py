@@ -47,8 +47,7 @@ def proxy(backend: LocalServer) -> Iterator[Proxy]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (apply, calls):
-        monkeypatch.setattr(module, "backoff", lambda attempt: 0.05)
+    monkeypatch.setattr(calls, "backoff", lambda attempt: 0.05)
     monkeypatch.setattr(apply, "_LATE", 0.7)
     monkeypatch.setattr(counting, "_PAUSE", 0.1)
 

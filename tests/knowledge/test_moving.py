@@ -349,9 +349,8 @@ def test_a_wire_that_breaks_again_and_again(
 ) -> None:
     monkeypatch.setattr(importing, "MAX_ROWS", 4)
     monkeypatch.setattr(importing, "_LATE", 0.1)
-    for module in (importing, calls):
-        monkeypatch.setattr(module, "backoff", lambda attempt: 0.03)
-        monkeypatch.setattr(module, "ATTEMPTS", 6 if seed % 2 else 2)
+    monkeypatch.setattr(calls, "backoff", lambda attempt: 0.03)
+    monkeypatch.setattr(calls, "ATTEMPTS", 6 if seed % 2 else 2)
     file = written(tmp_path / "in.jsonl", MANY)
     base = go(lambda client: create_base(client, f"Broken {seed}")).id
     dice = random.Random(seed)

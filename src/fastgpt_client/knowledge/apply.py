@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from msgspec.structs import replace
 from ..api.data import MAX_ROWS
 from ..errors import (
     APIConnectionError,
-    APIError,
     AuthenticationError,
     FastGPTError,
     NotFoundError,
@@ -27,10 +27,8 @@ from ..errors import (
     UnexpectedResponseError,
 )
 from ..models.collections import Collection
-from ..models.data import DataInput
-from .calls import ATTEMPTS, PATIENCE, InDoubtError, Server
-from .counting import more_came
-from .limits import backoff
+from .calls import PATIENCE, InDoubtError, Server
+from .counting import more_came, push_once
 from .marker import Marker, new_token
 from .plan import Step
 from .progress import OnProgress, Progress
@@ -202,29 +200,31 @@ class Applier:
 
     async def _create(self, attempt: Attempt, make: Callable[[Attempt, dict[str, object]], Awaitable[str]]) -> str:
         """Make it, and write it down. When it is not known whether it was made, look before trying again."""
-        doubt: InDoubtError | None = None
-        for number in range(ATTEMPTS // 2):
+
+        async def send() -> str:
             self.state.begin(attempt)
             try:
                 collection = await make(attempt, self._marker(attempt).metadata())
-            except InDoubtError as error:
-                doubt = error
-                await asyncio.sleep(backoff(number))
-                if found := await self.find(attempt):
-                    self.state.settle(attempt, found[0], doubted=True)
-                    return found[0]
-                self.state.miss(attempt)
-                attempt = replace(attempt, token=new_token(), begun=time.time())
+            except InDoubtError:
+                raise
             except (FastGPTError, OSError):
                 self.state.refuse(attempt)
                 raise
-            else:
-                if not collection:
-                    raise UnexpectedResponseError("the server does not say what it made", 200)
-                self.state.settle(self._checked(attempt), collection)
-                return collection
-        assert doubt is not None
-        raise FastGPTError(f"tried {ATTEMPTS // 2} times: {doubt}") from doubt
+            if not collection:
+                raise UnexpectedResponseError("the server does not say what it made", 200)
+            self.state.settle(self._checked(attempt), collection)
+            return collection
+
+        async def look() -> str | None:
+            nonlocal attempt
+            if found := await self.find(attempt):
+                self.state.settle(attempt, found[0], doubted=True)
+                return found[0]
+            self.state.miss(attempt)
+            attempt = replace(attempt, token=new_token(), begun=time.time())
+            return None
+
+        return await self.server.certainly(send, look)
 
     def _marker(self, attempt: Attempt) -> Marker:
         return Marker(
@@ -367,7 +367,14 @@ class Applier:
         for _ in range(table.rows):
             next(rows, None)
         for batch in batches(rows, MAX_ROWS):
-            await self._push(entry.path, table.collection, batch)
+            await push_once(
+                self.server,
+                table.collection,
+                batch,
+                begin=partial(self.state.begin_batch, entry.path),
+                end=partial(self._sent, entry.path),
+                arrived=partial(self._arrived, entry.path),
+            )
         table = self._table(entry.path)
         if table.doubted:
             await asyncio.sleep(_LATE)
@@ -384,34 +391,16 @@ class Applier:
         assert table is not None
         return table
 
-    async def _push(self, path: str, collection: str, batch: list[DataInput]) -> None:
-        """Send some rows. Nothing else puts rows into this collection, so their number tells whether they came."""
-        doubt: InDoubtError | None = None
-        for number in range(ATTEMPTS // 2):
-            self.state.begin_batch(path, len(batch))
-            try:
-                taken = await self.server.send_rows(collection, batch)
-            except InDoubtError as error:
-                doubt = error
-                await asyncio.sleep(backoff(number + 1))
-                if await self._resolve(self._table(path)):
-                    self.sent_rows += len(batch)
-                    return
-            except APIError as error:
-                self.state.end_batch(path, 0, 0)
-                if error.status_code == 413 and len(batch) > 1:
-                    half = len(batch) // 2
-                    await self._push(path, collection, batch[:half])
-                    await self._push(path, collection, batch[half:])
-                    return
-                raise
-            else:
-                self.state.end_batch(path, len(batch), taken)
-                self.sent_rows += len(batch)
-                self.refused_rows += len(batch) - taken
-                return
-        assert doubt is not None
-        raise FastGPTError(f"tried {ATTEMPTS // 2} times: {doubt}") from doubt
+    def _sent(self, path: str, sent: int, taken: int) -> None:
+        self.state.end_batch(path, sent, taken)
+        self.sent_rows += sent
+        self.refused_rows += sent - taken
+
+    async def _arrived(self, path: str) -> bool:
+        table = self._table(path)
+        came = await self._resolve(table)
+        self.sent_rows += table.batch if came else 0
+        return came
 
     async def _resolve(self, table: Unfinished) -> bool:
         """Whether the rows that were on their way have come."""

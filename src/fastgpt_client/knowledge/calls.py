@@ -75,6 +75,23 @@ class Server:
             await asyncio.sleep(backoff(attempt))
         raise AssertionError("unreachable")  # pragma: no cover
 
+    async def certainly(self, send: Callable[[], Awaitable[T]], look: Callable[[], Awaitable[T | None]]) -> T:
+        """What ``send`` gives. Where that is in doubt ``look`` tells what came of it; None: nothing, it is sent again.
+
+        Raises:
+            FastGPTError: That was tried a few times.
+        """
+        doubt: InDoubtError | None = None
+        for attempt in range(ATTEMPTS // 2):
+            try:
+                return await send()
+            except InDoubtError as error:
+                doubt = error
+            await asyncio.sleep(backoff(attempt + 1))
+            if (found := await look()) is not None:
+                return found
+        raise FastGPTError(f"tried {ATTEMPTS // 2} times: {doubt}") from doubt
+
     async def send_file(self, file: Path, options: Mapping[str, Any]) -> str:
         """Make a collection of a file; its id."""
         made = await self.once(lambda: self.client.create_file_collection(self.datasetId, file, **options))

@@ -1,15 +1,57 @@
-"""Whether rows of which nobody heard have come: by their number."""
+"""Rows exactly once: whether those of which nobody heard have come is told by their number."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
-from ..errors import FastGPTError, NotFoundError
+from ..errors import APIError, FastGPTError, NotFoundError
+from ..models.data import DataInput
 from .calls import Server
 from .waiting import STUCK_AFTER
 
 _PAUSE = 0.25
+
+
+async def push_once(
+    server: Server,
+    collectionId: str,
+    rows: list[DataInput],
+    *,
+    begin: Callable[[int], None],
+    end: Callable[[int, int], None],
+    arrived: Callable[[], Awaitable[bool]],
+) -> None:
+    """Put some rows into a collection; in halves, where they are too large for one request.
+
+    Args:
+        begin: Writes down that so many are about to be sent.
+        end: Writes down how many were sent, and how many of them the server took.
+        arrived: Finds out whether those that were begun have come, and writes that down.
+    """
+
+    async def send() -> bool:
+        begin(len(rows))
+        try:
+            taken = await server.send_rows(collectionId, rows)
+        except APIError:
+            end(0, 0)
+            raise
+        end(len(rows), taken)
+        return True
+
+    async def look() -> bool | None:
+        return await arrived() or None
+
+    try:
+        await server.certainly(send, look)
+    except APIError as error:
+        if error.status_code != 413 or len(rows) == 1:
+            raise
+        half = len(rows) // 2
+        for part in (rows[:half], rows[half:]):
+            await push_once(server, collectionId, part, begin=begin, end=end, arrived=arrived)
 
 
 async def more_came(server: Server, collectionId: str, name: str, parentId: str | None, known: int) -> bool:

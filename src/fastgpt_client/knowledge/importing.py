@@ -17,13 +17,13 @@ import msgspec
 
 from ..api.data import MAX_ROWS
 from ..clients import AsyncDatasetClient
-from ..errors import APIError, ArgumentError, FastGPTError, NotFoundError
+from ..errors import ArgumentError, FastGPTError, NotFoundError
 from ..models.data import DataInput, IndexInput
-from .calls import ATTEMPTS, InDoubtError, Server
+from .calls import Server
 from .concurrency import in_order
-from .counting import more_came
+from .counting import more_came, push_once
 from .exporting import ExportedChunk
-from .limits import AdaptiveLimit, backoff
+from .limits import AdaptiveLimit
 from .lines import Line, read_chunks_of, read_lines
 from .marker import import_mark, new_token
 from .progress import OnProgress, Progress
@@ -282,19 +282,17 @@ class _Import:
     async def _make(self, line: Line, parentId: str | None) -> str:
         """Make the collection of a line; if that was tried before, look first whether it is there."""
         kind: Kind = "folder" if line.type == "folder" else "virtual"
-        doubt: InDoubtError | None = None
-        for number in range(ATTEMPTS // 2):
-            there = await self._marked(line, parentId) if self._journal.begin(line.number, parentId) else []
-            try:
-                key = there[0] if there else await self._create(line, parentId, kind)
-            except InDoubtError as error:
-                doubt = error
-                await asyncio.sleep(backoff(number))
-            else:
-                self._journal.put(line.number, collectionId=key, sent=_FOLDER if kind == "folder" else 0)
-                return key
-        assert doubt is not None
-        raise FastGPTError(f"tried {ATTEMPTS // 2} times: {doubt}") from doubt
+
+        async def look() -> str | None:
+            return next(iter(await self._marked(line, parentId)), None)
+
+        async def send() -> str:
+            there = await look() if self._journal.begin(line.number, parentId) else None
+            return there or await self._create(line, parentId, kind)
+
+        key = await self._server.certainly(send, look)
+        self._journal.put(line.number, collectionId=key, sent=_FOLDER if kind == "folder" else 0)
+        return key
 
     async def _create(self, line: Line, parentId: str | None, kind: Kind) -> str:
         server, tags = self._server, line.tags or None
@@ -339,38 +337,19 @@ class _Import:
             with closing(read_chunks_of(self._file, entry.line)) as chunks:
                 rows = islice(map(_row, range(entry.line.count), chunks), self._journal.entry(number).sent, None)
                 for batch in batches(rows, MAX_ROWS, BATCH_BYTES):
-                    await self._push(number, batch)
+                    await push_once(
+                        self._server,
+                        entry.collectionId or "",
+                        batch,
+                        begin=partial(self._begin, number),
+                        end=partial(self._pushed, number),
+                        arrived=partial(self._settle, number),
+                    )
             if entry.line.forbid:
                 update = self._server.client.update_collection
                 await self._server.again(lambda: update(entry.collectionId, forbid=True))
         self._journal.put(number, done=1)
         return entry.line
-
-    async def _push(self, number: int, rows: list[DataInput]) -> None:
-        """Put some chunks in, exactly once."""
-        doubt: InDoubtError | None = None
-        for attempt in range(ATTEMPTS // 2):
-            self._journal.put(number, doubt=len(rows))
-            try:
-                taken = await self._server.send_rows(self._journal.entry(number).collectionId or "", rows)
-            except InDoubtError as error:
-                doubt = error
-                await asyncio.sleep(backoff(attempt + 1))
-                if await self._settle(number):
-                    return
-            except APIError as error:
-                self._journal.put(number, doubt=0)
-                if error.status_code != 413 or len(rows) == 1:
-                    raise
-                half = len(rows) // 2
-                await self._push(number, rows[:half])
-                await self._push(number, rows[half:])
-                return
-            else:
-                self._pushed(number, len(rows), taken)
-                return
-        assert doubt is not None
-        raise FastGPTError(f"tried {ATTEMPTS // 2} times: {doubt}") from doubt
 
     async def _settle(self, number: int) -> bool:
         """Whether the chunks that were on their way have arrived: nothing else puts some into this collection."""
@@ -384,6 +363,9 @@ class _Import:
         # How many of them the server took it told nobody: all, as it nearly always does.
         self._pushed(number, entry.doubt if came else 0, entry.doubt if came else 0)
         return came
+
+    def _begin(self, number: int, rows: int) -> None:
+        self._journal.put(number, doubt=rows)
 
     def _pushed(self, number: int, sent: int, inserted: int) -> None:
         entry = self._journal.entry(number)

@@ -129,6 +129,7 @@ class _Entry(NamedTuple):
 
     number: int
     line: Line
+    begun: int
     parentId: str | None
     collectionId: str | None
     sent: int
@@ -190,7 +191,7 @@ class _Journal:
         self._db.close()
 
     def _entries(self, where: str, value: int) -> Iterator[_Entry]:
-        sql = f"SELECT line, head, parentId, collectionId, sent, inserted, doubt, done FROM lines WHERE {where}"
+        sql = f"SELECT line, head, begun, parentId, collectionId, sent, inserted, doubt, done FROM lines WHERE {where}"
         for number, head, *rest in self._db.execute(sql, (value,)):
             yield _Entry(number, _decode(head), *rest)
 
@@ -207,10 +208,9 @@ class _Journal:
                 found, after = True, entry.number
                 yield entry
 
-    def begin(self, line: int, parentId: str | None) -> bool:
-        """The collection of a line is about to be made; whether it may be there already."""
-        sql = "UPDATE lines SET begun = begun + 1, parentId = ? WHERE line = ? RETURNING begun > 1"
-        return bool(self._db.execute(sql, (parentId, line)).fetchone()[0])
+    def begin(self, line: int, parentId: str | None) -> None:
+        """The collection of a line is about to be made."""
+        self._db.execute("UPDATE lines SET begun = begun + 1, parentId = ? WHERE line = ?", (parentId, line))
 
     def put(self, line: int, **columns: object) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)
@@ -274,23 +274,26 @@ class _Import:
                 await asyncio.sleep(0.002)  # the order of what has the same name is told by milliseconds
             path = line.path
             parent = folders[path.rpartition("/")[0]] or None
-            key = entry.collectionId or await self._make(line, parent)
+            key = entry.collectionId or await self._make(entry, parent)
             if line.type == "folder":
                 folders[path] = key
             yield line.number
 
-    async def _make(self, line: Line, parentId: str | None) -> str:
+    async def _make(self, entry: _Entry, parentId: str | None) -> str:
         """Make the collection of a line; if that was tried before, look first whether it is there."""
+        line = entry.line
         kind: Kind = "folder" if line.type == "folder" else "virtual"
 
         async def look() -> str | None:
             return next(iter(await self._marked(line, parentId)), None)
 
         async def send() -> str:
-            there = await look() if self._journal.begin(line.number, parentId) else None
-            return there or await self._create(line, parentId, kind)
+            self._journal.begin(line.number, parentId)
+            return await self._create(line, parentId, kind)
 
-        key = await self._server.certainly(send, look)
+        key = await look() if entry.begun else None
+        if key is None:
+            key = await self._server.certainly(send, look)
         self._journal.put(line.number, collectionId=key, sent=_FOLDER if kind == "folder" else 0)
         return key
 
